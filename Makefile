@@ -1,0 +1,57 @@
+# What people type. `make help` lists it.
+SHELL := bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+STACK ?= embedded
+ARGS ?=
+COMPILE := $(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check up down bench fault contracts lock clean
+
+help: ## list these targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
+
+$(VENV)/installed: requirements/dev.txt
+	@echo "setting up $(VENV) (once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(UV) || $(BIN)/python -m pip install -q --disable-pip-version-check uv
+	@$(UV) pip sync -q --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/python -c "import pathlib, site; pathlib.Path(site.getsitepackages()[0], 'wanpu_checkout.pth').write_text(str(pathlib.Path.cwd()) + '\n')"
+	@touch $@
+
+demo: $(VENV)/installed ## the main job end to end, on an embedded PostgreSQL and Kafka (STACK=compose: against docker compose)
+	@$(BIN)/python -m wanpu demo --stack $(STACK) $(ARGS)
+
+test: $(VENV)/installed ## every test, on a real PostgreSQL and a real Kafka
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/installed ## style, types, import rules, drift of generated files
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m wanpu schemas check
+
+up: $(VENV)/installed ## start the platform here (ARGS="--detach --data DIR")
+	@$(BIN)/python -m wanpu up $(ARGS)
+
+down: $(VENV)/installed ## stop what `make up` started
+	@$(BIN)/python -m wanpu down $(ARGS)
+
+bench: $(VENV)/installed ## measure against PostgreSQL's and Kafka's own tools
+	@$(BIN)/python -m bench $(ARGS)
+
+fault: $(VENV)/installed ## break it on purpose, then reconcile (ARGS="F2 F8")
+	@$(BIN)/python -m tests.failures $(ARGS)
+
+contracts: $(VENV)/installed ## regenerate schemas, examples and AsyncAPI from the event classes
+	@$(BIN)/python -m wanpu schemas write
+
+lock: $(VENV)/installed ## resolve requirements/*.in again
+	@for name in main local dev; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt; done
+
+clean: ## remove the virtual environment and caches
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
