@@ -1,0 +1,113 @@
+"""PostgreSQL: one pool, one word for a transaction, one list of faults that a second try may heal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Self, TypeVar
+
+import asyncpg
+import orjson
+from asyncpg.pool import PoolConnectionProxy
+
+T = TypeVar("T")
+
+Tx = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]  # a connection inside a transaction
+Row = asyncpg.Record
+UniqueViolation = asyncpg.UniqueViolationError
+LockNotAvailable = asyncpg.LockNotAvailableError
+
+ATTEMPTS = 3  # 40P01 and 40001 heal at the second try; a fourth would pass the caller's deadline of 3 s
+COMMAND_SECONDS = 10.0  # without it a black-holed pool stays wedged for the kernel's TCP timeout, 15 minutes
+CONNECT_SECONDS = 5.0
+KEEPALIVES = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
+
+# Class 08 connection, 53 resources, 57 shutdown or cancel, 40 rollback, 55P03 lock timeout, 25P0x idle timeouts.
+_TRANSIENT_STATES = ("08", "53", "57", "40", "55P03", "25P03", "25P04")
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether running the same work again may succeed, because the fault lay in the way and not in the work."""
+    if isinstance(error, asyncpg.PostgresError):
+        return str(getattr(error, "sqlstate", "") or "").startswith(_TRANSIENT_STATES)
+    return isinstance(error, OSError | TimeoutError | asyncpg.InternalClientError) or (
+        isinstance(error, asyncpg.InterfaceError) and not isinstance(error, asyncpg.DataError)
+    )
+
+
+async def prepare(connection: Tx) -> None:
+    """Codecs of every connection: jsonb ↔ Python values, uuid ↔ its text."""
+    await connection.set_type_codec(
+        "jsonb", encoder=lambda value: orjson.dumps(value).decode(), decoder=orjson.loads, schema="pg_catalog"
+    )
+    await connection.set_type_codec("uuid", encoder=str, decoder=str, schema="pg_catalog")
+
+
+async def connect(dsn: str, schema: str, application_name: str, **settings: str) -> asyncpg.Connection[asyncpg.Record]:
+    """One direct connection outside any pool, for session locks and one-off jobs."""
+    connection = await asyncpg.connect(
+        dsn,
+        timeout=CONNECT_SECONDS,
+        command_timeout=COMMAND_SECONDS,
+        server_settings={"search_path": schema, "application_name": application_name, **KEEPALIVES, **settings},
+    )
+    await prepare(connection)
+    return connection
+
+
+class Database:
+    """A service's own schema, reached through a pool."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], schema: str) -> None:
+        self.pool = pool
+        self.schema = schema
+
+    @classmethod
+    async def open(cls, dsn: str, schema: str, *, size: int = 8, application_name: str = "wanpu") -> Self:
+        """Connect the first connection of the pool, so that a wrong DSN is known at start."""
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            timeout=CONNECT_SECONDS,
+            command_timeout=COMMAND_SECONDS,
+            max_inactive_connection_lifetime=60,
+            init=prepare,
+            server_settings={"search_path": schema, "application_name": application_name, **KEEPALIVES},
+        )
+        return cls(pool, schema)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """A transaction that commits when its block ends and rolls back when it raises."""
+        async with self.pool.acquire(timeout=CONNECT_SECONDS) as connection, connection.transaction():
+            yield connection
+
+    async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run `work` in a transaction, again (at most 3 times) when a fault is one that a second try may heal."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                async with self.transaction() as tx:
+                    return await work(tx)
+            except Exception as error:
+                if attempt == ATTEMPTS or not is_transient(error):
+                    raise
+                await asyncio.sleep(0.02 * attempt)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def ping(self) -> None:
+        """Ask the server for an answer. Raises what the driver raises when there is none."""
+        await self.pool.fetchval("SELECT 1")
+
+    async def close(self) -> None:
+        """Let what is under way finish, then close; a connection that hangs is cut after 5 seconds."""
+        try:
+            await asyncio.wait_for(self.pool.close(), CONNECT_SECONDS)
+        except TimeoutError:
+            self.pool.terminate()
+
+
+def columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    """Rows turned into the arrays that `unnest` wants; `width` empty arrays for no rows."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

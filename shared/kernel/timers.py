@@ -1,0 +1,95 @@
+"""What is due at a moment of database time, taken by one worker and done in the transaction that took it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from shared.contracts.event import Cause
+from shared.kernel.database import Database, Tx, is_transient
+
+BATCH = 200  # bounds one transaction; a backlog is taken in turns
+POLL_SECONDS = 0.2
+RETRY_SECONDS = 30.0  # a timer whose reaction fails comes back later and does not hold up the others
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A due timer: `subject` names the row it is about; `cause` is what set it."""
+
+    kind: str
+    subject: str
+    due_at: datetime
+    attempts: int = 0
+    cause: Cause = field(default_factory=Cause)
+
+
+Reaction = Callable[[Tx, Sequence[Timer]], Awaitable[None]]
+
+_SCHEDULE = """
+    INSERT INTO timers (kind, subject, due_at, cause)
+    SELECT $1, subject, now() + $3::interval, $4 FROM unnest($2::text[]) AS s (subject) ORDER BY subject
+    ON CONFLICT (kind, subject) DO UPDATE SET due_at = excluded.due_at, attempts = 0, cause = excluded.cause
+"""
+_CANCEL = "DELETE FROM timers WHERE kind = $1 AND subject = ANY($2::text[])"
+_TAKE = "SELECT * FROM take_due_timers($1::text[], $2)"
+_POSTPONE = """
+    INSERT INTO timers (kind, subject, due_at, attempts, cause) VALUES ($1, $2, now() + $3::interval, $4, $5)
+    ON CONFLICT (kind, subject) DO NOTHING
+"""
+
+
+async def schedule(tx: Tx, kind: str, subjects: Sequence[str], after_seconds: float, cause: Cause) -> None:
+    """Set or move one timer a subject to `after_seconds` from now, by the database's clock."""
+    if subjects:
+        await tx.execute(_SCHEDULE, kind, sorted(set(subjects)), timedelta(seconds=after_seconds), asdict(cause))
+
+
+async def cancel(tx: Tx, kind: str, subjects: Sequence[str]) -> None:
+    """Take timers back; one that is gone already is no error."""
+    await tx.execute(_CANCEL, kind, list(subjects))
+
+
+async def fire_due(db: Database, reactions: Mapping[str, Reaction]) -> int:
+    """Take one batch of due timers and do what they ask for; returns how many were taken."""
+    taken = 0
+
+    async def take(tx: Tx) -> None:
+        nonlocal taken
+        rows = await tx.fetch(_TAKE, list(reactions), BATCH)
+        due = [_timer(row) for row in rows]
+        taken = len(due)
+        for kind in sorted({timer.kind for timer in due}):
+            await _fire(tx, reactions[kind], [timer for timer in due if timer.kind == kind])
+
+    if reactions:
+        await db.run(take)
+    return taken
+
+
+async def _fire(tx: Tx, react: Reaction, due: Sequence[Timer]) -> None:
+    """Do a group in a savepoint; when it fails, halve it until the one that fails stands alone and is put off."""
+    try:
+        async with tx.transaction():
+            await react(tx, due)
+    except Exception as error:
+        if is_transient(error):
+            raise
+        if len(due) > 1:
+            await _fire(tx, react, due[: len(due) // 2])
+            await _fire(tx, react, due[len(due) // 2 :])
+            return
+        (timer,) = due
+        log.exception("timer failed", kind=timer.kind, subject=timer.subject, attempts=timer.attempts + 1)
+        pause = timedelta(seconds=RETRY_SECONDS)
+        await tx.execute(_POSTPONE, timer.kind, timer.subject, pause, timer.attempts + 1, asdict(timer.cause))
+
+
+def _timer(row: Mapping[str, Any]) -> Timer:
+    return Timer(row["kind"], row["subject"], row["due_at"], row["attempts"], Cause(**row["cause"]))
