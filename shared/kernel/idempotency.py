@@ -1,0 +1,195 @@
+"""A request sent twice takes effect once: its answer is stored in the effect's own transaction and replayed.
+
+`once` is the whole of it: claim the key, run the effect, settle the answer, in one transaction. A refusal is
+stored only if its code is among `stored`; its effects are undone by a savepoint. Any other failure rolls
+everything back, the claim included, so that the same key can be tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from shared.kernel.database import Database, LockNotAvailable, Row, Tx
+from shared.kernel.errors import Rejected
+
+KEEP_DAYS = 7
+MAX_KEY_CHARACTERS = 255
+WAIT_SECONDS = 2  # for a first request that runs in another process; its transaction is bounded by the database
+TURN_SECONDS = 5.0  # for one in this process: a caller's own deadline is 3 s, longer waits only fill memory
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Whose request, for which route, by which key; `body_digest` tells a repetition from another request."""
+
+    party: str
+    route: str
+    key: str
+    body_digest: bytes
+
+    @property
+    def row(self) -> tuple[str, str, str]:
+        return self.party, self.route, self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status and bytes as they went out the first time; `replayed` when this is not that time."""
+
+    status: int
+    body: bytes
+    replayed: bool = False
+
+
+@dataclass(slots=True)
+class _Turn:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    holders: int = 0
+
+
+class Turns:
+    """Requests with one key take turns inside a process, so that those that wait hold no connection."""
+
+    def __init__(self) -> None:
+        self._turns: dict[tuple[str, str, str], _Turn] = {}
+
+    def __len__(self) -> int:
+        return len(self._turns)
+
+    @asynccontextmanager
+    async def take(self, key: Key) -> AsyncIterator[None]:
+        """Wait for the requests with this key that came before; `in_progress` after `TURN_SECONDS`."""
+        turn = self._turns.setdefault(key.row, _Turn())
+        turn.holders += 1
+        try:
+            await _acquire(turn.lock)
+            try:
+                yield
+            finally:
+                turn.lock.release()
+        finally:
+            turn.holders -= 1
+            if not turn.holders:
+                del self._turns[key.row]
+
+
+async def _acquire(lock: asyncio.Lock) -> None:
+    try:
+        await asyncio.wait_for(lock.acquire(), TURN_SECONDS)
+    except TimeoutError:
+        raise _in_progress() from None
+
+
+def _in_progress() -> Rejected:
+    return Rejected(
+        "in_progress", "The first request with this Idempotency-Key is still running; try again.", retry_after_seconds=1
+    )
+
+
+async def once(
+    db: Database,
+    key: Key,
+    do: Callable[[Tx], Awaitable[Answer]],
+    *,
+    stored: Collection[str] = (),
+    refuse: Callable[[Rejected], Answer],
+) -> Answer:
+    """Run `do` unless it ran before with this key; `refuse` renders a refusal that is to be stored.
+
+    Raises:
+        Rejected: `in_progress`, `idempotency_key_reused`, or what `do` raises and `stored` does not list.
+    """
+
+    async def work(tx: Tx) -> Answer:
+        if (known := await claim(tx, key)) is not None:
+            return known
+        answer = await _effect(tx, do, stored, refuse) if stored else await do(tx)
+        await settle(tx, key, answer)
+        return answer
+
+    return await db.run(work)
+
+
+async def _effect(
+    tx: Tx, do: Callable[[Tx], Awaitable[Answer]], stored: Collection[str], refuse: Callable[[Rejected], Answer]
+) -> Answer:
+    await tx.execute("SAVEPOINT effect")
+    try:
+        return await do(tx)
+    except Rejected as refusal:
+        if refusal.code not in stored:
+            raise
+        await tx.execute("ROLLBACK TO SAVEPOINT effect")
+        return refuse(refusal)
+
+
+# One round trip: the wait is limited before the insert and, once it has gone in, as the role had it again. The
+# limit must not stay for the effect, whose own waits are the role's business.
+_INSERT = """
+    WITH limits AS MATERIALIZED (
+        SELECT current_setting('lock_timeout') AS before, set_config('lock_timeout', $5, true) AS now
+    )
+    INSERT INTO idempotency (party, route, key, body_digest)
+    SELECT $1, $2, $3, $4 FROM limits
+    ON CONFLICT DO NOTHING
+    RETURNING (SELECT set_config('lock_timeout', before, true) FROM limits)
+"""
+_SELECT = """
+    SELECT body_digest, status, body, created_at < now() - make_interval(days => $4) AS expired
+      FROM idempotency WHERE party = $1 AND route = $2 AND key = $3
+"""
+_DELETE_EXPIRED = """
+    DELETE FROM idempotency
+     WHERE party = $1 AND route = $2 AND key = $3 AND created_at < now() - make_interval(days => $4)
+"""
+
+
+async def claim(tx: Tx, key: Key) -> Answer | None:
+    """Take the key for this transaction; the stored answer when it was used before.
+
+    A row older than `KEEP_DAYS` counts as unused. Waits for another transaction with the key at most `WAIT_SECONDS`.
+    """
+    try:
+        for _ in range(2):  # the second time after an expired row was deleted, by this or another transaction
+            if await tx.fetchrow(_INSERT, *key.row, key.body_digest, f"{WAIT_SECONDS}s"):
+                return None
+            row = await tx.fetchrow(_SELECT, *key.row, KEEP_DAYS)
+            if row is not None and not row["expired"]:
+                return _known(key, row)
+            await tx.execute(_DELETE_EXPIRED, *key.row, KEEP_DAYS)
+            await tx.execute("SET LOCAL lock_timeout TO DEFAULT")
+    except LockNotAvailable:
+        pass
+    raise _in_progress()
+
+
+def _known(key: Key, row: Row) -> Answer:
+    if row["body_digest"] != key.body_digest:
+        raise Rejected("idempotency_key_reused", "This Idempotency-Key was used for another body; choose a new key.")
+    assert row["status"] is not None, "a claim was committed without its answer"
+    return Answer(row["status"], row["body"], replayed=True)
+
+
+_SETTLE = "UPDATE idempotency SET status = $4, body = $5 WHERE party = $1 AND route = $2 AND key = $3"
+
+
+async def settle(tx: Tx, key: Key, answer: Answer) -> None:
+    """Store the answer beside the effect, to be replayed."""
+    await tx.execute(_SETTLE, *key.row, answer.status, answer.body)
+
+
+_SWEEP = """
+    DELETE FROM idempotency WHERE (party, route, key) IN (
+        SELECT party, route, key FROM idempotency
+         WHERE created_at < now() - make_interval(days => $1)
+         ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+"""
+
+
+async def sweep(tx: Tx, limit: int = 1_000) -> int:
+    """Delete at most `limit` expired rows, oldest first; how many there were, so that a full batch calls for another."""
+    status = await tx.execute(_SWEEP, KEEP_DAYS, limit)
+    return int(status.rpartition(" ")[2])
