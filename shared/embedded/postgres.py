@@ -49,7 +49,7 @@ class Postgres:
     """A server over one data folder.
 
     Files beside the data folder: `<data>.password` (the superuser's), `<data>.log`.
-    Run as root, the server runs as a system user; data that this user could not reach lies elsewhere, linked from `data`.
+    Run as root, the server runs as a system user; data it could not reach lies elsewhere, linked from `data`.
     """
 
     def __init__(self, data: Path, port: int, *, log: Path | None = None) -> None:
