@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, cast, get_args
 from joserfc import jwt
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jwk import OKPKey
-from joserfc.jws import JWSAlgModel, JWSRegistry
+from joserfc.jws import JWSAlgModel, JWSRegistry  # type: ignore[attr-defined]
 
 from shared.kernel.errors import Rejected
 

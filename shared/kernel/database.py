@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import asyncpg
 import orjson
@@ -13,7 +13,10 @@ from asyncpg.pool import PoolConnectionProxy
 
 T = TypeVar("T")
 
-Tx = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]  # a connection inside a transaction
+if TYPE_CHECKING:
+    Tx = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]  # a connection inside a transaction
+else:  # the classes are generic in the stubs only
+    Tx = asyncpg.Connection | PoolConnectionProxy
 Row = asyncpg.Record
 UniqueViolation = asyncpg.UniqueViolationError
 LockNotAvailable = asyncpg.LockNotAvailableError

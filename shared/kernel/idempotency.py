@@ -190,6 +190,6 @@ _SWEEP = """
 
 
 async def sweep(tx: Tx, limit: int = 1_000) -> int:
-    """Delete at most `limit` expired rows, oldest first; how many there were, so that a full batch calls for another."""
+    """Delete at most `limit` expired rows, oldest first; returns how many: a full batch calls for another."""
     status = await tx.execute(_SWEEP, KEEP_DAYS, limit)
     return int(status.rpartition(" ")[2])

@@ -14,9 +14,11 @@ BUCKETS = 16  # so many relays can share the work; changing it means draining fi
 
 # `ORDER BY ord` gives ids in the order of the list: for a key, id order is lock order is stream order.
 _APPEND = """
-    INSERT INTO outbox (bucket, event_id, topic, key, type, aggregate_id, aggregate_version, occurred_at, headers, body)
+    INSERT INTO outbox (bucket, event_id, topic, key, type, aggregate_id, aggregate_version, occurred_at, headers,
+                        body)
     SELECT bucket, event_id, topic, key, type, key, position, now(), headers, body
-      FROM unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::jsonb[], $8::bytea[])
+      FROM unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::jsonb[],
+                  $8::bytea[])
            WITH ORDINALITY AS e (bucket, event_id, topic, key, type, position, headers, body, ord)
      ORDER BY ord
 """
@@ -48,7 +50,7 @@ def _row(event: Event) -> tuple[Any, ...]:
         event.type,
         event.position,
         _inherited(event),
-        event.__pydantic_serializer__.to_json(event),
+        event.__pydantic_serializer__.to_json(event, by_alias=True),
     )
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
 from shared.contracts.event import Cause
-from shared.kernel.database import Database, Tx, is_transient
+from shared.kernel.database import Database, Row, Tx, is_transient
 
 BATCH = 200  # bounds one transaction; a backlog is taken in turns
 POLL_SECONDS = 0.2
@@ -91,5 +90,5 @@ async def _fire(tx: Tx, react: Reaction, due: Sequence[Timer]) -> None:
         await tx.execute(_POSTPONE, timer.kind, timer.subject, pause, timer.attempts + 1, asdict(timer.cause))
 
 
-def _timer(row: Mapping[str, Any]) -> Timer:
+def _timer(row: Row) -> Timer:
     return Timer(row["kind"], row["subject"], row["due_at"], row["attempts"], Cause(**row["cause"]))

@@ -1,0 +1,242 @@
+"""One batch, one transaction: claim, order, apply in rounds, park what can't be applied, remember how far."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+
+from shared.kernel.database import Row, Tx, is_transient
+from shared.kernel.delivery import store
+from shared.kernel.delivery.records import Arrived, read, unpack_headers
+from shared.kernel.delivery.router import Mode, Subscription
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch, counted in records."""
+
+    applied: int = 0
+    passed_over: int = 0
+    duplicate: int = 0
+    waiting: int = 0
+    parked: int = 0
+    holes: int = 0
+    causes: list[str] = field(default_factory=list)
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is known while a batch is applied: how far each stream has come, which of them stand still."""
+
+    tx: Tx
+    subscription: Subscription
+    positions: dict[str, int]
+    still: set[str]
+    claimed: set[str]
+    moved: dict[str, int] = field(default_factory=dict)
+    dead: list[Arrived] = field(default_factory=list)
+    outcome: Outcome = field(default_factory=Outcome)
+
+    @property
+    def topic(self) -> str:
+        return self.subscription.topic.name
+
+    def advance(self, arrived: Arrived) -> None:
+        assert arrived.stream is not None and arrived.position is not None
+        self.positions[arrived.stream] = self.moved[arrived.stream] = arrived.position
+
+    def follows(self, arrived: Arrived) -> bool:
+        assert arrived.stream is not None
+        return arrived.position == self.positions.get(arrived.stream, 0) + 1
+
+    def park(self, arrived: Arrived, cause: str) -> None:
+        arrived.fault = cause
+        self.dead.append(arrived)
+        if self.subscription.mode is Mode.EVERY and arrived.stream is not None:
+            self.still.add(arrived.stream)
+
+
+async def apply(
+    tx: Tx, subscription: Subscription, batch: Sequence[Arrived], *, drain: Iterable[str] = (), lift: str | None = None
+) -> Outcome:
+    """Let each record take effect once, wait, be parked, or be known as a duplicate; all in `tx`.
+
+    `drain` names streams whose waiting events are to be tried too; `lift` one whose parking is passed over,
+    for an operator's replay of its dead letter.
+    """
+    streams = sorted({a.stream for a in batch if a.stream is not None} | set(drain))
+    topic = subscription.topic.name
+    good = [a for a in batch if a.fault is None]
+    every = subscription.mode is Mode.EVERY
+    still = await store.select_parked(tx, topic, streams) if every else set()
+    still.discard(lift or "")
+    claimed = await store.claim(tx, [a.event_id for a in good if a.event_id is not None])
+    state = _Batch(tx, subscription, await store.lock_positions(tx, topic, streams), still, claimed)
+    for arrived in batch:
+        if arrived.fault is not None:
+            state.park(arrived, arrived.fault)
+    fresh = _first_of_each(good, claimed)
+    state.outcome.duplicate = len(good) - len(fresh)
+    await (_apply_every(state, fresh, set(drain)) if every else _apply_latest(state, fresh))
+    await store.advance(tx, topic, state.moved)
+    await _park(state)
+    return state.outcome
+
+
+def _first_of_each(good: Sequence[Arrived], fresh: set[str]) -> list[Arrived]:
+    """The records whose id nobody had claimed, each id once; a discarded position has no id to claim."""
+    left = set(fresh)
+    first = []
+    for arrived in good:
+        if arrived.skipped or arrived.event_id in left:
+            first.append(arrived)
+            left.discard(arrived.event_id or "")
+    return first
+
+
+async def _apply_latest(state: _Batch, fresh: Sequence[Arrived]) -> None:
+    newer: list[Arrived] = []
+    seen = dict(state.positions)
+    for arrived in fresh:
+        assert arrived.stream is not None and arrived.position is not None
+        last = seen.get(arrived.stream, 0)
+        if arrived.position <= last:
+            state.outcome.duplicate += 1
+            continue
+        state.outcome.holes += arrived.position - last - 1
+        seen[arrived.stream] = arrived.position
+        newer.append(arrived)
+    for group in _rounds(newer):
+        await _apply_group(state, group)
+
+
+async def _apply_every(state: _Batch, fresh: Sequence[Arrived], drain: set[str]) -> None:
+    moving = drain | {a.stream for a in fresh if a.stream is not None and state.follows(a)}
+    waited = await _waited(state, sorted(moving - state.still))
+    runs, early = _order(state, [*waited, *fresh])
+    for group in _rounds(runs):
+        follows: list[Arrived] = []
+        for arrived in group:
+            (early if arrived.stream in state.still else follows).append(arrived)
+        await _apply_group(state, follows)
+    here = {(a.stream, a.position) for a in waited}
+    newly = [a for a in early if (a.stream, a.position) not in here]
+    await store.insert_waiting(state.tx, state.topic, newly)
+    state.outcome.waiting = len(newly)
+    drained = {a.stream for a in waited if a.stream is not None} & state.moved.keys()
+    await store.delete_waiting(state.tx, state.topic, {stream: state.moved[stream] for stream in drained})
+
+
+async def _waited(state: _Batch, streams: Sequence[str]) -> list[Arrived]:
+    if not streams:
+        return []
+    waited = [as_arrived(row, state.subscription) for row in await store.select_waiting(state.tx, state.topic, streams)]
+    state.claimed.update(a.event_id for a in waited if a.event_id is not None)
+    return waited
+
+
+def _order(state: _Batch, candidates: Sequence[Arrived]) -> tuple[list[Arrived], list[Arrived]]:
+    """Split into what follows on from each stream's position without a hole, and what came too early."""
+    by_stream: dict[str, dict[int, Arrived]] = defaultdict(dict)
+    runs: list[Arrived] = []
+    early: list[Arrived] = []
+    for arrived in candidates:
+        assert arrived.stream is not None and arrived.position is not None
+        if arrived.position <= state.positions.get(arrived.stream, 0):
+            state.outcome.duplicate += 1
+        elif arrived.position in by_stream[arrived.stream]:
+            state.outcome.duplicate += 1
+        else:
+            by_stream[arrived.stream][arrived.position] = arrived
+    for stream, found in by_stream.items():
+        following = state.positions.get(stream, 0) + 1
+        while stream not in state.still and following in found:
+            runs.append(found.pop(following))
+            following += 1
+        early.extend(found.values())
+    return runs, early
+
+
+def _rounds(arrived: Iterable[Arrived]) -> Iterable[list[Arrived]]:
+    """The n-th event of each stream, grouped by type: inside a stream nothing overtakes."""
+    nth: Counter[str] = Counter()
+    rounds: dict[int, dict[str, list[Arrived]]] = defaultdict(lambda: defaultdict(list))
+    for a in arrived:
+        assert a.stream is not None
+        rounds[nth[a.stream]][a.type or ""].append(a)
+        nth[a.stream] += 1
+    for n in sorted(rounds):
+        yield from rounds[n].values()
+
+
+async def _apply_group(state: _Batch, group: Sequence[Arrived]) -> None:
+    """React to events of one type in a savepoint; when that fails, halve until the one at fault stands alone."""
+    broken = [a for a in group if a.fault is not None]
+    group = [a for a in group if a.fault is None]
+    for arrived in broken:
+        state.park(arrived, arrived.fault or "")
+    events = [a.event for a in group if a.event is not None]
+    try:
+        if events:
+            async with state.tx.transaction():
+                await state.subscription.reactions[events[0].type](state.tx, events)
+    except Exception as error:
+        if is_transient(error):
+            raise
+        if len(group) == 1:
+            state.park(group[0], _cause(error))
+            return
+        await _apply_group(state, group[: len(group) // 2])
+        await _apply_group(state, group[len(group) // 2 :])
+        return
+    for arrived in group:
+        state.advance(arrived)
+    state.outcome.applied += len(events)
+    state.outcome.passed_over += len(group) - len(events)
+
+
+async def _park(state: _Batch) -> None:
+    if not state.dead:
+        return
+    await store.release(state.tx, [a.event_id for a in state.dead if a.event_id in state.claimed])
+    await store.insert_dead(state.tx, state.subscription.group, state.topic, state.dead)
+    if state.subscription.mode is Mode.EVERY:
+        await store.insert_parked(state.tx, state.topic, [a.stream for a in state.dead if a.stream is not None])
+        await store.delete_waiting_at(state.tx, state.topic, state.dead)
+    state.outcome.parked = len(state.dead)
+    state.outcome.causes = [f"{a.place()}: {a.fault}" for a in state.dead[:5]]
+
+
+def _cause(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def as_arrived(row: Row, subscription: Subscription) -> Arrived:
+    """A waiting row as the record it was; a row without a type is a position that an operator discarded."""
+    raw = Raw(
+        *(row["topic"], row["partition"], row["offset"], row["key"].encode(), row["body"]),
+        headers=unpack_headers(row["headers"]),
+    )
+    if row["type"] is None:
+        arrived = Arrived(raw.topic, raw.partition, raw.offset, raw.key, None, raw.headers, skipped=True)
+        arrived.stream, arrived.position = row["key"], row["position"]
+    else:
+        arrived = read(raw, subscription)
+    arrived.waited = True
+    return arrived
+
+
+@dataclass(slots=True)
+class Raw:
+    """A stored record in the shape of a broker's."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
