@@ -52,9 +52,14 @@ class Event(BaseModel):
 
     A subclass names its `topic`, its `type` (`wanpu.<owner>.<Name>.v<N>`) and gives its fields. The key
     is the field that `topic.key` names. Readers ignore fields they do not know, so a field may be added.
+
+    A body's field whose name an event uses for itself (`cause`, `position`) has another name in Python and
+    keeps its own in JSON, by an alias.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", serialize_by_alias=True, validate_by_alias=True, validate_by_name=True
+    )
 
     topic: ClassVar[Topic]
     type: ClassVar[str]

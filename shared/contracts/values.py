@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NewType
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 # Each id is a UUID's canonical text: a string in JSON, a `uuid` in SQL.
 SupplierId = NewType("SupplierId", str)
@@ -38,6 +38,70 @@ EntryPoint = Literal["search", "account", "article", "share", "group", "direct"]
 VariantKind = Literal["good", "service"]
 PaymentMode = Literal["cod", "prepaid"]
 Availability = Literal["yes", "few", "no"]
+LineKind = Literal["good", "service", "fee"]
+ContentKind = Literal["article", "post", "live", "video"]
+Channel = Literal["account", "group", "person"]
+Version = Annotated[int, Field(ge=1)]  # of a row: every change of state adds one
+
+OrderState = Literal["PLACED", "CONFIRMED", "FULFILLED", "COMPLETED", "EXPIRED", "CANCELLED", "CLOSED"]
+LineState = Literal[
+    "RESERVED",
+    "CONFIRMED",
+    "SHIPPED",
+    "DELIVERED",
+    "COMPLETED",
+    "RELEASED",
+    "CANCELLED",
+    "REFUSED",
+    "RETURNED",
+    "LOST",
+]
+PaymentState = Literal["PENDING", "CAPTURED", "FAILED", "EXPIRED", "PART_REFUNDED", "REFUNDED"]
+ParcelState = Literal[
+    "CREATED",
+    "CANCELLED",
+    "HANDED_OVER",
+    "IN_TRANSIT",
+    "OUT_FOR_DELIVERY",
+    "ATTEMPT_FAILED",
+    "DELIVERED",
+    "RETURNING",
+    "RETURNED",
+    "RESTOCKED",
+    "WRITTEN_OFF",
+    "LOST",
+    "DAMAGED",
+]
+CashState = Literal[
+    "DUE",
+    "COLLECTED",
+    "REMITTED",
+    "BANKED",
+    "SETTLED",
+    "SHORT",
+    "REFUSED",
+    "OVERDUE",
+    "DISPUTED",
+    "REVERSED",
+    "WRITTEN_OFF",
+]
+Account = Literal[
+    "psp_clearing",
+    "psp_fees",
+    "bank",
+    "buyer_deposits",
+    "carrier_cash",
+    "cash_in_transit",
+    "carrier_fees",
+    "carrier_payable",
+    "refund_payable",
+    "return_costs",
+    "losses",
+    "platform_revenue",
+    "payable:held",
+    "payable:available",
+    "payable:in_payout",
+]
 
 
 class Value(BaseModel):
@@ -60,3 +124,47 @@ class Share(Value):
     party: str
     rate_ppm: Ppm | None = None
     amount: Money
+
+
+class CommissionTerms(Value):
+    """The supplier sets the retail price; creator, referrer and platform earn their rate, the supplier the rest."""
+
+    kind: Literal["commission"]
+    creator_ppm: Ppm
+    referrer_ppm: Ppm
+    platform_ppm: Ppm
+
+
+class Floor(Value):
+    """What the supplier gets for one piece of a variant under wholesale terms."""
+
+    variant_id: VariantId
+    price: Money
+
+
+class WholesaleTerms(Value):
+    """The supplier gets the floor, the platform its rate; the creator sets the retail price and keeps the rest."""
+
+    kind: Literal["wholesale"]
+    platform_ppm: Ppm
+    floors: tuple[Floor, ...]
+
+
+Terms = Annotated[CommissionTerms | WholesaleTerms, Field(discriminator="kind")]
+
+
+class OfferVersion(Value):
+    """One version of an offer's terms. In force is the highest version whose `effective_from` has passed."""
+
+    version: Version
+    terms: Terms
+    effective_from: AwareDatetime
+
+
+class ShipTo(Value):
+    """Where a parcel goes and to whom: personal data, found on `orders.personal` and nowhere else."""
+
+    name: str
+    phone: str
+    region: Region
+    address: str
