@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..event import Event
+from ..event import Event, Topic
 from ..values import Availability, SupplierId, VariantId
 from .topics import AVAILABILITY
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import AwareDatetime, Field
 
-from ..event import Event
+from ..event import Event, Topic
 from ..values import Account, Currency, JournalId, LineId, OrderId, ShipmentId, Value
 from .topics import LEDGER
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import AwareDatetime, Field
 
-from ..event import Event
+from ..event import Event, Topic
 from ..values import (
     ContentId,
     CreatorId,

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import AwareDatetime
 
-from ..event import Event
+from ..event import Event, Topic
 from ..values import Money, OrderId, ShipTo
 from .topics import PERSONAL
 
