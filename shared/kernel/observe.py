@@ -43,13 +43,6 @@ CONSUMED = Counter("wanpu_consumed_total", "Records by what became of them.", ["
 WAITING_OVERDUE = Gauge("wanpu_waiting_overdue", "Events that wait over 60 s for one that is missing.", ["service"])
 DEAD_LETTERS = Gauge("wanpu_dead_letters", "Records parked until an operator decides.", ["service"])
 
-OUTBOX_DEPTH = Gauge("wanpu_outbox_depth", "Events not yet sent.", ["service"])
-OUTBOX_DEAD = Counter("wanpu_outbox_dead_total", "Events set aside because they can't be sent.", ["service"])
-RELAY_SENT = Counter("wanpu_relay_sent_total", "Events acknowledged by the broker.", ["service"])
-CONSUMED = Counter("wanpu_consumed_total", "Records by what became of them.", ["consumer", "outcome"])
-WAITING_OVERDUE = Gauge("wanpu_waiting_overdue", "Events that wait too long for the one before them.", ["service"])
-DEAD_LETTERS = Gauge("wanpu_dead_letters", "Records parked for an operator.", ["service"])
-
 Check = Callable[[], Awaitable[None]]  # raises when what it looks at is not there
 
 

@@ -101,7 +101,7 @@ def _of_parameters(error: RequestValidationError) -> Problem:
 
 def field_errors(faults: Any) -> list[dict[str, str]]:
     """Pydantic's faults as `[{"field": "lines.0.qty", "detail": "…"}]`."""
-    return [{"field": _field(fault["loc"]), "detail": fault["msg"]} for fault in faults]
+    return [{"field": _field(fault["loc"]), "detail": fault["msg"].removeprefix("Value error, ")} for fault in faults]
 
 
 def _field(location: tuple[int | str, ...]) -> str:
