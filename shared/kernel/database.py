@@ -62,8 +62,9 @@ async def connect(dsn: str, schema: str, application_name: str, **settings: str)
 class Database:
     """A service's own schema, reached through a pool."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], schema: str) -> None:
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], dsn: str, schema: str) -> None:
         self.pool = pool
+        self.dsn = dsn
         self.schema = schema
 
     @classmethod
@@ -79,7 +80,7 @@ class Database:
             init=prepare,
             server_settings={"search_path": schema, "application_name": application_name, **KEEPALIVES},
         )
-        return cls(pool, schema)
+        return cls(pool, dsn, schema)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:

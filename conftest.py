@@ -1,0 +1,3 @@
+"""The fixtures every test may ask for."""
+
+pytest_plugins = ["shared.kernel.testing"]
