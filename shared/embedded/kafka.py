@@ -114,7 +114,7 @@ class Kafka:
     def prepare(self) -> None:
         """Everything before the broker itself: its jars, its storage, an orphan of an earlier run."""
         make_folder(self.data.parent)
-        self._end_orphan()
+        self.end_orphan()
         require_port(self.port, "kafka")
         require_port(self.controller_port, "kafka's controller")
         self._jars = kafka_jars(self._progress)
@@ -162,7 +162,7 @@ class Kafka:
     def _beside(self, kind: str) -> Path:
         return self.data.with_name(f"{self.data.name}.{kind}")
 
-    def _end_orphan(self) -> None:
+    def end_orphan(self) -> None:
         """A broker that outlived its supervisor still holds the storage: it is stopped first."""
         pid_file = self._beside("pid")
         if not pid_file.exists():

@@ -78,7 +78,7 @@ class Postgres:
         """Everything before the server itself: the account, the data folder, an orphan of an earlier run."""
         make_folder(self.data.parent)
         self._account = system_account() if os.geteuid() == 0 else None
-        self._end_orphan()
+        self.end_orphan()
         require_port(self.port, "postgres")
         if not self._is_initialised():
             self._initialise()
@@ -143,7 +143,7 @@ class Postgres:
         except OSError:
             return []
 
-    def _end_orphan(self) -> None:
+    def end_orphan(self) -> None:
         """Stop a server that outlived its supervisor; a pid file without a server is PostgreSQL's own to clear."""
         lines = self._postmaster_lines()
         if lines and is_alive(int(lines[0])):
