@@ -103,7 +103,12 @@ class Verifier:
 
 def _claims(given: Mapping[str, Any]) -> Claims:
     role, party, expires_at = given.get("role"), given.get("party"), given.get("exp")
-    if role not in ROLES or not isinstance(party, str) or not 0 < len(party) <= PARTY_CHARACTERS:
+    if (
+        not isinstance(role, str)
+        or role not in ROLES
+        or not isinstance(party, str)
+        or not 0 < len(party) <= PARTY_CHARACTERS
+    ):
         raise _refused("it names no known role and party")
     if isinstance(expires_at, bool) or not isinstance(expires_at, int | float):
         raise _refused("it has no expiry")

@@ -32,7 +32,7 @@ STATUS: Mapping[str, int] = {
 }
 
 
-class Rejected(Exception):  # noqa: N818 - a refusal is an answer, not an error
+class Rejected(Exception):
     """A rule said no: 4xx problem+json with a stable code at the edge, a dead letter at a consumer.
 
     `extra` goes into the problem body as it is, so it holds JSON-ready values or pydantic models only.
@@ -58,7 +58,7 @@ class NotReady(Rejected):
         super().__init__("not_ready", detail, retry_after_seconds=1, **extra)
 
 
-class Transient(Exception):  # noqa: N818 - reads as what it is: `except Transient`
+class Transient(Exception):
     """A fault that passes by itself (database away, serialisation): the same work, run again, may succeed."""
 
 

@@ -6,8 +6,8 @@ A service's `main.py` in full:
     api = service.api(settings, http.routes, codes=domain.CODES, stored=domain.STORED)
     worker = service.worker(settings, consumers.reactions(settings), publishes=domain_events)
 
-Importing it connects to nothing, so that `granian services.orders.main:api`, `faststream run services.orders.main:worker`
-and `faststream docs gen services.orders.main:worker` work as well.
+Importing it connects to nothing, so that `granian services.orders.main:api` (`--interface asgi`), `faststream run
+services.orders.main:worker` and `faststream docs gen services.orders.main:worker` work as well.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ def run(service: str, role: str, name: str = "") -> None:
 
 
 async def _api(main: Any, settings: ServiceSettings) -> None:
+    main.api.state.require_key()
     await _until_stopped(_server(main.api, settings.host, settings.port))
 
 
@@ -67,7 +68,7 @@ async def _worker(main: Any, settings: ServiceSettings) -> None:
         await main.worker.run()
     finally:
         if serving:
-            health.stop()
+            health.stop()  # type: ignore[no-untyped-call]
             await serving
 
 
@@ -86,7 +87,12 @@ def _server(app: Any, host: str, port: int) -> Server:
 
 async def _until_stopped(server: Server) -> None:
     _on_stop(server.stop)
-    await server.serve()
+    try:
+        await server.serve()
+    except OSError as error:
+        raise SystemExit(f"Cannot listen: {error}. Set WANPU_PORT to a free port.") from None
+    if server.interrupt_children:  # its task ended by itself, and granian has logged why
+        raise SystemExit(1)
 
 
 def _on_stop(stop: Callable[[], None]) -> None:

@@ -31,6 +31,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 OPEN_SECONDS = 5.0  # how long a start waits for its database before it serves 503 and goes on trying
 PAUSE_SECONDS = 1.0
+_NO_KEY = "WANPU_TOKEN_PUBLIC_KEY is missing: `wanpu keys init` makes the file; name its folder in WANPU_SECRETS_DIR."
 
 log = structlog.get_logger(__name__)
 
@@ -55,11 +56,12 @@ def api(
     edge = Edge(
         Doorkeeper(_verifier(settings), signers or settings.webhook_keys), codes or {}, frozenset(stored), error_page
     )
-    source = _Source(settings, database)
+    source = _Source(settings, database, needs_key=any(route.access.roles for route in routes.declared))
     app = FastAPI(
         title=f"Wanpu {settings.service}", docs_url=None, redoc_url=None, lifespan=_lifespan(source, lifespan)
     )
     app.state.database = source.get
+    app.state.require_key = source.require_key
     app.add_exception_handler(HTTPException, lambda request, error: edge.failed(error, request, page=False))
     app.add_middleware(Observed, failed=edge.failed)
     app.router.routes.extend(observe.health({"postgres": source.check}))
@@ -107,9 +109,7 @@ def _verifier(settings: ServiceSettings) -> Callable[[], Verifier]:
     @cache
     def make() -> Verifier:
         if not settings.token_public_key:
-            raise SystemExit(
-                "WANPU_TOKEN_PUBLIC_KEY is missing: `wanpu keys init` makes it; put it into WANPU_SECRETS_DIR."
-            )
+            raise RuntimeError(_NO_KEY)
         return Verifier(settings.token_public_key)
 
     return make
@@ -118,8 +118,9 @@ def _verifier(settings: ServiceSettings) -> Callable[[], Verifier]:
 class _Source:
     """The database, once it is there."""
 
-    def __init__(self, settings: ServiceSettings, database: Database | None) -> None:
+    def __init__(self, settings: ServiceSettings, database: Database | None, *, needs_key: bool) -> None:
         self._settings = settings
+        self._needs_key = needs_key
         self._database = database
         self._given = database is not None
 
@@ -130,6 +131,11 @@ class _Source:
 
     async def check(self) -> None:
         await self.get().ping()
+
+    def require_key(self) -> None:
+        """End the process with a sentence when bearer tokens could not be checked."""
+        if self._needs_key and not self._settings.token_public_key:
+            raise SystemExit(_NO_KEY)
 
     async def open(self) -> None:
         """Connect, again and again until it works."""
@@ -152,6 +158,7 @@ class _Source:
 def _lifespan(source: _Source, inner: Lifespan | None) -> Lifespan:
     @asynccontextmanager
     async def run(app: FastAPI) -> AsyncIterator[None]:
+        source.require_key()
         opening = asyncio.create_task(source.open())
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(opening), OPEN_SECONDS)

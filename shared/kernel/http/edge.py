@@ -70,12 +70,14 @@ class Handler:
         self.edge = edge
         self._call, self._tx = route.name_of(Call), route.name_of(Tx)
         self._body = None if route.body_type in (None, bytes) else TypeAdapter[Any](route.body_type)
+        self._parameters = frozenset(route.parameters)
         self._wants_bytes = route.body_type is bytes
         answer = route.answer_type
         self._answer = ANYTHING if answer is None else TypeAdapter[Any](answer)
 
     async def admit(self, request: Request) -> None:
         """Find out who calls, and keep it for the endpoint."""
+        _check_address(request)
         caller, webhook_id = await self.edge.door.admit(self.route, request)
         trace = trace_of(request)
         cause = Cause(None, trace.trace_id, trace.traceparent, caller.loadtest)
@@ -96,7 +98,8 @@ class Handler:
     async def _run(self, request: Request, given: dict[str, Any]) -> Response:
         call: Call = request.state.call
         raw = b"" if self.route.method == "GET" else await self._read(request)
-        arguments = given | self._arguments(call, raw)
+        known = {name: value for name, value in given.items() if name in self._parameters}
+        arguments = known | self._arguments(call, raw)
         if self.route.once:
             call.idempotency_key  # noqa: B018 - refuses a request without one before anything is done
         if self._tx is None:
@@ -144,6 +147,15 @@ class Handler:
             return Response(status_code=HTTPStatus.NO_CONTENT, headers=dict(reply.headers))
         body = self._answer.dump_json(reply.value, exclude_none=True)
         return Response(body, reply.status, dict(reply.headers), JSON)
+
+
+def _check_address(request: Request) -> None:
+    """Refuse NUL, which no text in the database can hold."""
+    if "\x00" in request.scope["path"]:
+        raise Rejected("not_found", "There is nothing at this address.")
+    if b"%00" in request.scope["query_string"]:
+        errors = [{"field": "", "detail": "The character NUL is not allowed."}]
+        raise Rejected("validation_failed", "Correct the query.", errors=errors)
 
 
 def _stored_response(answer: Answer) -> Response:

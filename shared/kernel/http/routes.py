@@ -64,7 +64,9 @@ class Route:
     def given(self) -> list[inspect.Parameter]:
         """Path and query parameters, which FastAPI reads; an id in the path must be a UUID."""
         named = _PATH_PARAMETER.findall(self.path)
-        return [
+        signer = [name for name in named if name not in self.parameters]  # read by the doorkeeper, told in OpenAPI
+        text = inspect.Parameter.KEYWORD_ONLY
+        return [inspect.Parameter(name, text, annotation=Annotated[str, Path()]) for name in signer] + [
             _uuid_parameter(parameter) if name in named and name.endswith("_id") else parameter
             for name, parameter in self.parameters.items()
             if name != "body" and not self._is(parameter, Call) and not self._is(parameter, Tx)
