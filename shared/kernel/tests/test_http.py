@@ -411,7 +411,7 @@ async def test_a_real_server_refuses_a_large_body_and_ends_what_it_began(db: Dat
             await tx.execute("LOCK TABLE shelves")
             slow = asyncio.create_task(c.post("/shelves", json=shelf(), headers=as_("supplier", key="k2")))
             await asyncio.wait([slow], timeout=0.3)
-            server.stop()
+            server.stop()  # type: ignore[no-untyped-call]
             await asyncio.wait([serving], timeout=0.3)
             assert not serving.done()
         assert (await slow).status_code == 201
