@@ -62,6 +62,7 @@ class Secret:
 
 SECRETS = (
     *(Secret("postgres_password", _password, (service,)) for service in SERVICES),
+    Secret("postgres_password", _password, (OPERATOR,)),  # the superuser's, where a deployment lets us choose it
     Secret(AUDITOR_PASSWORD, _password, (OPERATOR,)),
     Secret("touch_keys", _touch_key, ("storefront", "orders")),
     Secret("pay_url_key", _hmac_key, ("orders", "sandbox-psp")),

@@ -1,9 +1,8 @@
 """The whole platform over one data folder: what is started, in which order, with which settings."""
 
 import asyncio
-import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,16 +11,15 @@ import psutil
 
 from shared.embedded.kafka import Kafka
 from shared.embedded.postgres import Postgres
-from shared.embedded.process import Progress, StackError, make_folder, stop_leftover
+from shared.embedded.process import Progress, make_folder, stop_leftover
 from wanpu import keys
+from wanpu.jobs import KAFKA_BOOTSTRAP, POSTGRES_DSN, prepare_database, prepare_topics
 from wanpu.layout import AUDITOR, SANDBOX, SERVICES, Ports, role_of
 from wanpu.local.services import PythonProcess, exists
 from wanpu.local.state import Lock, Phase, StackState, read_state, write_state
 from wanpu.local.supervisor import Supervised, Supervisor
-from wanpu.provision import in_database, provision
+from wanpu.provision import in_database
 
-POSTGRES_DSN = "WANPU_POSTGRES_DSN"
-KAFKA_BOOTSTRAP = "WANPU_KAFKA_BOOTSTRAP"
 SERVICE_MODULE = "shared.kernel.service"
 
 
@@ -145,7 +143,11 @@ class Stack:
         """Keys, roles, schemas, migrations and topics: what a deployment does by one-off jobs."""
         self._progress("making keys, roles, schemas and topics")
         keys.init(self.secrets)
-        asyncio.run(prepare(self.superuser_dsn, self.bootstrap, self.secrets))
+        asyncio.run(self._run_jobs())
+
+    async def _run_jobs(self) -> None:
+        await prepare_database(self.superuser_dsn, self.secrets)
+        await prepare_topics(self.bootstrap)
 
     def _python_processes(self) -> list[Supervised]:
         """An API and a worker for each service, and the outside parties; what isn't written yet is left out."""
@@ -197,38 +199,6 @@ class Stack:
         self._supervisor.stop()
         self._enter(phase, message)
         self._lock.release()
-
-
-async def prepare(superuser_dsn: str, bootstrap: str, secrets: Path) -> None:
-    """Roles and schemas, every service's migrations by its own role, every declared topic.
-
-    Raises:
-        StackError: a server does not answer or refuses.
-    """
-    from shared.contracts import TOPICS
-    from shared.kernel.kafka import apply_topics
-    from shared.kernel.migrate import migrate
-    from shared.kernel.settings import with_password
-
-    passwords = keys.passwords(secrets)
-    with explained("PostgreSQL could not be prepared", POSTGRES_DSN):
-        await provision(superuser_dsn, passwords)
-    for service in SERVICES:
-        dsn = with_password(in_database(superuser_dsn, role_of(service)), passwords[service])
-        with explained(f"the migrations of {service} failed", POSTGRES_DSN):
-            await migrate(dsn, service)
-    with explained("Kafka's topics could not be made", KAFKA_BOOTSTRAP):
-        await apply_topics(bootstrap, TOPICS)
-
-
-@contextlib.contextmanager
-def explained(what: str, variable: str) -> Iterator[None]:
-    """Turn a driver's error into a sentence; the error itself stays its cause."""
-    try:
-        yield
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise StackError(f"{what} ({reason}); if {variable} names a server of yours, check it there") from error
 
 
 def end_orphans(data: Path) -> list[str]:
