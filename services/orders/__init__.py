@@ -1,0 +1,1 @@
+"""Orders: whether an order stands, and who is owed what."""

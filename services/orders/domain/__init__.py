@@ -1,0 +1,22 @@
+"""Orders' rules, a subject a module; and the codes it refuses with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+CODES: Mapping[str, int] = {
+    "unknown_listing": 422,
+    "touch_invalid": 422,
+    "price_below_floor": 422,
+    "rates_exceed_line": 422,
+    "price_changed": 409,
+    "out_of_stock": 409,
+    "slot_full": 409,
+    "cod_not_available": 409,
+    "region_not_served": 409,
+    "limit_exceeded": 409,
+    "refund_exceeds_line": 409,
+}
+
+# What was decided under an Idempotency-Key: replayed, not decided again.
+STORED = frozenset({"out_of_stock", "price_changed", "slot_full", "cod_not_available", "limit_exceeded"})

@@ -1,0 +1,131 @@
+"""Whether an order stands: every rule that refuses one, all or nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.orders.domain.agreement import Agreement, NewId, Rules, price_of
+from services.orders.domain.order import Line, Listing, Placed, PlaceOrder
+from services.orders.domain.touch import origin_of
+from shared.contracts.values import ListingId, VariantId
+from shared.kernel.errors import NotReady, Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What is known of the listings asked for; of those in `coming` more is about to arrive."""
+
+    listings: Mapping[ListingId, Listing]
+    coming: frozenset[ListingId]
+    now: datetime
+
+
+def place(asked: PlaceOrder, shelf: Shelf, rules: Rules, new_id: NewId) -> Placed:
+    """The order as it would stand if its pieces are there; stock is asked last, so that only orders that are good
+    otherwise lock any.
+
+    Raises:
+        Rejected: `limit_exceeded`, `touch_invalid`, `not_ready`, `unknown_listing`, `currency_mismatch`,
+            `price_changed`, `cod_not_available`, `region_not_served`, or what `divide` refuses.
+    """
+    _check_limits(asked, rules)
+    origin = origin_of(asked.touch, asked.storefront_id, rules.touch_keys, shelf.now)
+    listings = _find(asked, shelf)
+    _check_prices(asked, listings)
+    _check_delivery(asked, listings)
+    return Agreement(asked, listings, origin, rules, shelf.now, new_id).placed()
+
+
+def pieces(order: Placed) -> Counter[VariantId]:
+    """How many of each variant, over all lines."""
+    count: Counter[VariantId] = Counter()
+    for line in order.lines:
+        count[line.listing.variant_id] += line.qty
+    return count
+
+
+def take(order: Placed, free: dict[VariantId, int]) -> None:
+    """Take an order's pieces out of what is free, all or none. Raises `out_of_stock` with the lines that lack some."""
+    needed = pieces(order)
+    short = {variant for variant, count in needed.items() if count > free.get(variant, 0)}
+    if short:
+        lines = [_short(line, needed, free) for line in order.lines if line.listing.variant_id in short]
+        raise Rejected("out_of_stock", "Lower the quantity or leave the lines out; nothing was reserved.", lines=lines)
+    for variant, count in needed.items():
+        free[variant] -= count
+
+
+def _short(line: Line, needed: Mapping[VariantId, int], free: Mapping[VariantId, int]) -> dict[str, Any]:
+    variant = line.listing.variant_id
+    return {
+        "listing_id": line.listing.listing_id,
+        "variant_id": variant,
+        "wanted": needed[variant],
+        "available": max(0, free.get(variant, 0)),
+    }
+
+
+def _check_limits(asked: PlaceOrder, rules: Rules) -> None:
+    if len(asked.lines) > rules.max_lines:
+        raise Rejected("limit_exceeded", f"An order has at most {rules.max_lines} lines.", max_lines=rules.max_lines)
+    if any(line.qty > rules.max_quantity for line in asked.lines):
+        most = rules.max_quantity
+        raise Rejected("limit_exceeded", f"A line has at most {most} pieces.", max_quantity=most)
+
+
+def _find(asked: PlaceOrder, shelf: Shelf) -> dict[ListingId, Listing]:
+    wanted = {line.listing_id for line in asked.lines}
+    reasons = {one: why for one in wanted if (why := _why_not(shelf.listings.get(one), asked))}
+    refused = {one: why for one, why in reasons.items() if one not in shelf.coming}
+    if refused:
+        lines = [{"listing_id": one, "reason": why} for one, why in sorted(refused.items())]
+        raise Rejected("unknown_listing", " ".join(sorted(set(refused.values()))), lines=lines)
+    if reasons:
+        raise NotReady(listing_ids=sorted(reasons))
+    return {one: shelf.listings[one] for one in wanted}
+
+
+def _why_not(listing: Listing | None, asked: PlaceOrder) -> str | None:
+    """Why a listing can't be ordered here and now; None when it can."""
+    if listing is None:
+        return "There is no such listing."
+    if listing.storefront_id != asked.storefront_id:
+        return "The listing belongs to another storefront."
+    if listing.loadtest != asked.loadtest:
+        return "A load test orders from its own suppliers, and nobody else does."
+    if listing.product_state != "published":
+        return "The product is off sale."
+    if listing.adoption_state != "active" or listing.listing_state != "active":
+        return "The storefront does not sell it at the moment."
+    if listing.offer_state != "active" or not listing.on_sale or listing.terms is None or listing.price is None:
+        return "The supplier's offer is not in force."
+    return None
+
+
+def _check_prices(asked: PlaceOrder, listings: Mapping[ListingId, Listing]) -> None:
+    currencies = {price_of(listings[line.listing_id]).currency for line in asked.lines}
+    if len(currencies) > 1 or any(line.unit_price.currency not in currencies for line in asked.lines):
+        raise Rejected(
+            "currency_mismatch", f"One order, one currency; these are sold in {', '.join(sorted(currencies))}."
+        )
+    changed = [line for line in asked.lines if line.unit_price != price_of(listings[line.listing_id])]
+    if changed:
+        lines = [{"listing_id": line.listing_id, "price": price_of(listings[line.listing_id])} for line in changed]
+        raise Rejected("price_changed", "Show the buyer the price in force and ask again.", lines=lines)
+
+
+def _check_delivery(asked: PlaceOrder, listings: Mapping[ListingId, Listing]) -> None:
+    found = listings.values()
+    if asked.payment == "cod" and (refusing := _ids(listing for listing in found if not listing.cod_allowed)):
+        raise Rejected("cod_not_available", "Pay these in advance, or order them apart.", listing_ids=refusing)
+    region = asked.ship_to.region
+    if afar := _ids(listing for listing in found if listing.regions and region not in listing.regions):
+        raise Rejected("region_not_served", f"These are not delivered to {region}.", listing_ids=afar)
+
+
+def _ids(listings: Iterable[Listing]) -> list[ListingId]:
+    return sorted(listing.listing_id for listing in listings)

@@ -1,0 +1,124 @@
+"""An order as it is asked for, as it is offered, and as it stands once placed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from services.orders.domain.split import Split
+from services.orders.domain.touch import Origin
+from shared.contracts.values import (
+    CreatorId,
+    LineId,
+    ListingId,
+    Money,
+    OfferId,
+    OrderId,
+    PaymentId,
+    PaymentMode,
+    ProductId,
+    ShipTo,
+    StorefrontId,
+    SupplierId,
+    SupplierOrderId,
+    Terms,
+    VariantId,
+    VariantKind,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A line as the buyer asks for it; `unit_price` is the price they saw."""
+
+    listing_id: ListingId
+    qty: int
+    unit_price: Money
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOrder:
+    """One checkout; `placed_by` is the caller's party, `loadtest` the caller's claim."""
+
+    storefront_id: StorefrontId
+    buyer_ref: str
+    placed_by: str
+    payment: PaymentMode
+    lines: tuple[Wanted, ...]
+    ship_to: ShipTo
+    touch: str | None = None
+    loadtest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a listing offers by the database's time; without `price` or `terms` nothing is in force.
+
+    `on_sale` is false while the offer's validity has not begun or is over.
+    """
+
+    listing_id: ListingId
+    storefront_id: StorefrontId
+    creator_id: CreatorId
+    variant_id: VariantId
+    product_id: ProductId
+    product_version: int
+    sku: str
+    title: str
+    kind: VariantKind
+    supplier_id: SupplierId
+    regions: frozenset[str]
+    cod_allowed: bool
+    loadtest: bool
+    offer_id: OfferId
+    offer_version: int
+    terms: Terms | None
+    price: Money | None
+    listing_state: str
+    adoption_state: str
+    product_state: str
+    offer_state: str
+    on_sale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One item as agreed."""
+
+    line_id: LineId
+    supplier_order_id: SupplierOrderId
+    listing: Listing
+    qty: int
+    price: Money
+    amount: Money
+    split: Split
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierPart:
+    """One supplier's part of an order; `cod_amount` is what the courier collects, None when prepaid."""
+
+    supplier_order_id: SupplierOrderId
+    supplier_id: SupplierId
+    line_ids: tuple[LineId, ...]
+    cod_amount: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An order that stands; `code` is the one-time code to send, not to keep."""
+
+    order_id: OrderId
+    order_no: str
+    asked: PlaceOrder
+    origin: Origin
+    creator_id: CreatorId
+    state: Literal["PLACED", "CONFIRMED"]
+    payable: Money
+    lines: tuple[Line, ...]
+    supplier_orders: tuple[SupplierPart, ...]
+    payment_id: PaymentId | None
+    code: str | None
+    placed_at: datetime
+    expires_at: datetime | None

@@ -1,0 +1,86 @@
+"""What can still be had of a variant, and what of that is worth telling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from shared.contracts.values import Availability, SupplierId, VariantId
+
+FEW_UP_TO = 10  # a buyer hurries when about so many are left
+YES_FROM = 15  # above FEW_UP_TO, so that a cancelled order or two at the threshold tells nothing
+PAUSE_SECONDS = 1.0  # between two announcements of one variant; shop pages live with a second's delay
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """A locked stock row; sellable = received - reserved - sold."""
+
+    variant_id: VariantId
+    supplier_id: SupplierId
+    received: int = 0
+    reserved: int = 0
+    sold: int = 0
+    announced: Availability = "no"
+    short: int = 0  # the missing pieces last told
+    events: int = 0
+    rested: bool = True  # the last announcement is PAUSE_SECONDS or more ago, by the database's clock
+
+    @property
+    def sellable(self) -> int:
+        return self.received - self.reserved - self.sold
+
+    @property
+    def missing(self) -> int:
+        """Pieces promised to buyers that the stock no longer covers."""
+        return max(0, -self.sellable)
+
+    @property
+    def available(self) -> Availability:
+        """As a buyer is told: it turns to yes at YES_FROM, and back only at FEW_UP_TO."""
+        if self.sellable <= 0:
+            return "no"
+        enough = FEW_UP_TO + 1 if self.announced == "yes" else YES_FROM
+        return "yes" if self.sellable >= enough else "few"
+
+    def receive(self, delta: int) -> Stock:
+        """A delivery, or what left otherwise than by a sale: a fact, also when it takes more than is left."""
+        return replace(self, received=self.received + delta)
+
+    def reserve(self, pieces: int) -> Stock:
+        return replace(self, reserved=self.reserved + pieces)
+
+    def release(self, pieces: int) -> Stock:
+        return replace(self, reserved=self.reserved - pieces)
+
+    def sell(self, pieces: int) -> Stock:
+        """Handed over: what was reserved is gone."""
+        return replace(self, reserved=self.reserved - pieces, sold=self.sold + pieces)
+
+    def restock(self, pieces: int) -> Stock:
+        """A return came back fit to be sold again."""
+        return replace(self, sold=self.sold - pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What is to be told of a changed stock; `stock` counts it as told. `later`: too soon, tell it after the pause."""
+
+    stock: Stock
+    short: bool = False
+    changed: bool = False
+    later: bool = False
+
+
+def news(stock: Stock) -> News:
+    """A shortage is told at once; availability on crossing a threshold, at most once a PAUSE_SECONDS.
+
+    The end of a shortage is told by the availability, which carries `missing`.
+    """
+    short = stock.missing not in (0, stock.short)
+    told = replace(stock, short=stock.missing, events=stock.events + 1) if short else stock
+    if stock.available == stock.announced and not (stock.short and not stock.missing):
+        return News(told, short=short)
+    if not stock.rested:
+        return News(told, short=short, later=True)
+    changed = replace(told, announced=stock.available, short=stock.missing, events=told.events + 1, rested=False)
+    return News(changed, short=short, changed=True)

@@ -1,0 +1,59 @@
+"""What orders is told from outside."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from services.orders.domain.agreement import Rules
+from services.orders.domain.touch import Keys, parse_keys
+from shared.contracts.values import Currency, Money
+from shared.kernel.settings import Port, ServiceSettings
+
+Seconds = Annotated[float, Field(gt=0)]
+TOUCH_KEYS = "touch_keys"
+
+
+class Settings(ServiceSettings):
+    """Every period is in seconds, so that a demo can live through a week in a minute."""
+
+    service: ClassVar[str] = "orders"
+
+    port: Port = 8103
+    psp_url: str = "http://127.0.0.1:8111"
+    pay_url_key: str = Field("", repr=False)  # shared with the payment provider: signs `pay_url`
+
+    cod_auto_confirm_below: Annotated[int, Field(ge=0)] = 20_000  # minor units: CNY 200.00
+    cod_auto_confirm_currency: Currency = "CNY"
+    cod_confirm_seconds: Seconds = 86_400
+    cod_code_tries: Annotated[int, Field(ge=1)] = 5
+    prepaid_expire_seconds: Seconds = 7_200
+
+    max_lines: Annotated[int, Field(ge=1, le=500)] = 50  # a cart that people fill; a batch of 100 fits a request
+    max_quantity: Annotated[int, Field(ge=1, le=10_000)] = 1_000  # of one line
+
+    @property
+    def rules(self) -> Rules:
+        """What the domain decides an order by."""
+        return Rules(
+            cod_auto_confirm_below=Money(amount=self.cod_auto_confirm_below, currency=self.cod_auto_confirm_currency),
+            cod_confirm_seconds=self.cod_confirm_seconds,
+            prepaid_expire_seconds=self.prepaid_expire_seconds,
+            max_lines=self.max_lines,
+            max_quantity=self.max_quantity,
+            touch_keys=self.touch_keys,
+        )
+
+    @property
+    def touch_keys(self) -> Keys:
+        """The storefront's keys by id; a rotated file counts from the next order on."""
+        file = self.secrets_dir / TOUCH_KEYS if self.secrets_dir else None
+        return _read_keys(file, file.stat().st_mtime_ns) if file and file.is_file() else {}
+
+
+@lru_cache(maxsize=2)
+def _read_keys(file: Path, _changed_at: int) -> Keys:
+    return parse_keys(file.read_text())

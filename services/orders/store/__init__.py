@@ -1,0 +1,1 @@
+"""Orders' SQL, a subject a module: upper-case constants above the one function that runs them."""

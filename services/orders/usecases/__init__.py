@@ -1,0 +1,1 @@
+"""What orders does, a subject a module: each function takes the transaction and a list."""

@@ -1,0 +1,105 @@
+"""Stock: received from catalog's deltas, reserved by live orders, sold at hand-over.
+
+Each function locks the stock rows in key order (so the order's and the lines' rows are locked before), writes them
+once, and returns what is to be told, for the caller to append last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from services.orders.domain.stock import PAUSE_SECONDS, News, Stock, news
+from services.orders.store import stock as store
+from shared.contracts.catalog import StockAdjusted
+from shared.contracts.event import Cause, Event
+from shared.contracts.orders import AvailabilityChanged, AvailabilityState, StockShort
+from shared.contracts.values import VariantId
+from shared.kernel import outbox, timers
+from shared.kernel.database import Tx
+from shared.kernel.timers import Timer
+
+Because = Cause | Event
+Pieces = Mapping[VariantId, int]
+
+ANNOUNCE = "announce"  # timer: a variant whose news came too soon after the last
+
+
+async def reserve(tx: Tx, pieces: Pieces, because: Because) -> list[Event]:
+    """Keep pieces for placed orders; whether they are there was decided before, under the same locks."""
+    return await _move(tx, pieces, Stock.reserve, because)
+
+
+async def release(tx: Tx, pieces: Pieces, because: Because) -> list[Event]:
+    """Give back what expired, cancelled or lost orders had reserved."""
+    return await _move(tx, pieces, Stock.release, because)
+
+
+async def sell(tx: Tx, pieces: Pieces, because: Because) -> list[Event]:
+    """What was reserved is handed over."""
+    return await _move(tx, pieces, Stock.sell, because)
+
+
+async def restock(tx: Tx, pieces: Pieces, because: Because) -> list[Event]:
+    """What was sold came back and can be sold again."""
+    return await _move(tx, pieces, Stock.restock, because)
+
+
+async def receive(tx: Tx, deliveries: Sequence[StockAdjusted]) -> None:
+    """Add catalog's deltas, each once; a negative one is a fact also when it takes more than is left."""
+    await store.create_missing(tx, {delivery.variant_id: delivery.supplier_id for delivery in deliveries})
+    causes = {delivery.variant_id: delivery for delivery in deliveries}
+    rows = await store.lock(tx, causes)
+    changed = [rows[variant].receive(delivery.delta) for variant, delivery in causes.items()]
+    await outbox.append(tx, await settle(tx, changed, lambda variant: causes[variant]))
+
+
+async def announce(tx: Tx, due: Sequence[Timer]) -> None:
+    """Tell what was held back within the pause, if it still holds.
+
+    A row that is locked is left for the next round: whoever holds it may be about to move this very timer, and
+    waiting for each other would be a deadlock.
+    """
+    causes = {VariantId(timer.subject): timer.cause for timer in due}
+    rows = await store.lock_free(tx, causes)
+    for variant in causes.keys() - rows.keys():
+        await timers.schedule(tx, ANNOUNCE, [variant], PAUSE_SECONDS, causes[variant])
+    await outbox.append(tx, await settle(tx, list(rows.values()), lambda variant: causes[variant]))
+
+
+async def settle(tx: Tx, changed: Sequence[Stock], because: Callable[[VariantId], Because]) -> list[Event]:
+    """Write locked rows as they are now and say what that means for buyers and suppliers."""
+    found = [news(stock) for stock in sorted(changed, key=lambda stock: stock.variant_id)]
+    told = {item.stock.variant_id for item in found if item.changed}
+    await store.save(tx, [item.stock for item in found], told)
+    for item in found:
+        if item.later:
+            variant = item.stock.variant_id
+            await timers.schedule(tx, ANNOUNCE, [variant], PAUSE_SECONDS, _cause(because(variant)))
+    return [event for item in found for event in _events(item, because(item.stock.variant_id))]
+
+
+async def _move(tx: Tx, pieces: Pieces, how: Callable[[Stock, int], Stock], because: Because) -> list[Event]:
+    if not pieces:
+        return []
+    rows = await store.lock(tx, pieces)
+    return await settle(tx, [how(rows[variant], count) for variant, count in pieces.items()], lambda _: because)
+
+
+def _events(item: News, because: Because) -> list[Event]:
+    kinds: list[type[AvailabilityState]] = [StockShort] if item.short else []
+    kinds += [AvailabilityChanged] if item.changed else []
+    first = item.stock.events - len(kinds) + 1
+    return [_state(kind, item.stock).at(first + place, because) for place, kind in enumerate(kinds)]
+
+
+def _state(kind: type[AvailabilityState], stock: Stock) -> AvailabilityState:
+    return kind(
+        variant_id=stock.variant_id,
+        supplier_id=stock.supplier_id,
+        available=stock.available,
+        missing=stock.missing,
+    )
+
+
+def _cause(because: Because) -> Cause:
+    return because.as_cause() if isinstance(because, Event) else because
