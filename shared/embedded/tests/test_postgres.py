@@ -21,7 +21,7 @@ def server(tmp_path: Path) -> Iterator[Postgres]:
 
 
 def ask(postgres: Postgres, statement: str) -> str:
-    command = [binaries() / "psql", "-XAtq", "-d", postgres.dsn(), "-c", statement]
+    command = [str(binaries() / "psql"), "-XAtq", "-d", postgres.dsn(), "-c", statement]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
