@@ -27,7 +27,7 @@ _TRIED = """
 """
 _SKIP = """
     INSERT INTO waiting (topic, key, position, "partition", "offset", headers)
-    VALUES ($1, $2, $3, $4, $5, '[]') ON CONFLICT DO NOTHING
+    VALUES ($1, $2, $3, $4, $5, '{"pairs": []}') ON CONFLICT DO NOTHING
 """
 _FIRST_WAITING = "SELECT min(position) FROM waiting WHERE topic = $1 AND key = $2"
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from shared.kernel.database import Database, LockNotAvailable, Row, Tx
 from shared.kernel.errors import Rejected
+from shared.kernel.failpoints import failpoint
 
 KEEP_DAYS = 7
 MAX_KEY_CHARACTERS = 255
@@ -110,7 +111,9 @@ async def once(
         await settle(tx, key, answer)
         return answer
 
-    return await db.run(work)
+    answer = await db.run(work)
+    failpoint("http.before_response")
+    return answer
 
 
 async def _effect(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +18,7 @@ BATCH_BYTES = 256 * 1024  # measured knee: larger batches gave nothing on two co
 LINGER_MS = 2  # the outbox read already groups; waiting longer only adds to latency
 REQUEST_MS = 30_000  # longer than the relay's own patience, so that no batch expires behind the relay's back
 DAY_MS = 86_400_000
+METADATA_SECONDS = 20.0
 
 
 class TopicDiffers(Exception):
@@ -34,15 +36,25 @@ async def apply_topics(bootstrap: str, topics: Iterable[Topic], replicas: int = 
     await admin.start()
     try:
         there = set(await admin.list_topics())
-        for described in await admin.describe_topics(sorted(there & wanted.keys())):
-            if (found := len(described["partitions"])) != PARTITIONS:
-                raise TopicDiffers(f"{described['topic']} has {found} partitions, not {PARTITIONS}: make a new topic")
         missing = [name for name in wanted if name not in there]
         if missing:
             _raise_failed(await admin.create_topics([_new_topic(wanted[name], replicas) for name in missing]))
+        for name, found in (await _partitions(admin, sorted(wanted))).items():
+            if found != PARTITIONS:
+                raise TopicDiffers(f"{name} has {found} partitions, not {PARTITIONS}: make a new topic")
         return missing
     finally:
         await admin.close()
+
+
+async def _partitions(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
+    """How many partitions each topic has, once the broker knows of all of them: a new one takes a moment."""
+    async with asyncio.timeout(METADATA_SECONDS):
+        while True:
+            described = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics(names)}
+            if all(described.get(name) for name in names):
+                return described
+            await asyncio.sleep(0.1)
 
 
 def _new_topic(topic: Topic, replicas: int) -> NewTopic:
@@ -69,7 +81,6 @@ def producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
         linger_ms=LINGER_MS,
         request_timeout_ms=REQUEST_MS,
         max_request_size=MAX_MESSAGE_BYTES + 100_000,
-        compression_type="lz4",
         metadata_max_age_ms=30_000,
     )
 

@@ -33,7 +33,8 @@ Reaction = Callable[[Tx, Sequence[Timer]], Awaitable[None]]
 
 _SCHEDULE = """
     INSERT INTO timers (kind, subject, due_at, cause)
-    SELECT $1, subject, now() + $3::interval, $4 FROM unnest($2::text[]) AS s (subject) ORDER BY subject
+    SELECT $1, subject, now() + $3::interval, cause
+      FROM unnest($2::text[], $4::jsonb[]) AS s (subject, cause) ORDER BY subject
     ON CONFLICT (kind, subject) DO UPDATE SET due_at = excluded.due_at, attempts = 0, cause = excluded.cause
 """
 _CANCEL = "DELETE FROM timers WHERE kind = $1 AND subject = ANY($2::text[])"
@@ -46,8 +47,14 @@ _POSTPONE = """
 
 async def schedule(tx: Tx, kind: str, subjects: Sequence[str], after_seconds: float, cause: Cause) -> None:
     """Set or move one timer a subject to `after_seconds` from now, by the database's clock."""
-    if subjects:
-        await tx.execute(_SCHEDULE, kind, sorted(set(subjects)), timedelta(seconds=after_seconds), asdict(cause))
+    await schedule_each(tx, kind, dict.fromkeys(subjects, cause), after_seconds)
+
+
+async def schedule_each(tx: Tx, kind: str, causes: Mapping[str, Cause], after_seconds: float) -> None:
+    """Like `schedule`, in one statement for subjects that have a cause each."""
+    if causes:
+        given = [asdict(cause) for cause in causes.values()]
+        await tx.execute(_SCHEDULE, kind, list(causes), timedelta(seconds=after_seconds), given)
 
 
 async def cancel(tx: Tx, kind: str, subjects: Sequence[str]) -> None:

@@ -30,13 +30,13 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Batch:
-    """What is known while a batch is applied: how far each stream has come, which of them stand still."""
+    """What is known while a batch is applied: how far each stream has come, which of them were stopped in it."""
 
     tx: Tx
     subscription: Subscription
     positions: dict[str, int]
-    still: set[str]
     claimed: set[str]
+    stopped: set[str] = field(default_factory=set)
     moved: dict[str, int] = field(default_factory=dict)
     dead: list[Arrived] = field(default_factory=list)
     outcome: Outcome = field(default_factory=Outcome)
@@ -56,8 +56,8 @@ class _Batch:
     def park(self, arrived: Arrived, cause: str) -> None:
         arrived.fault = cause
         self.dead.append(arrived)
-        if self.subscription.mode is Mode.EVERY and arrived.stream is not None:
-            self.still.add(arrived.stream)
+        if arrived.stream is not None:
+            self.stopped.add(arrived.stream)
 
 
 async def apply(
@@ -72,19 +72,26 @@ async def apply(
     topic = subscription.topic.name
     good = [a for a in batch if a.fault is None]
     every = subscription.mode is Mode.EVERY
-    still = await store.select_parked(tx, topic, streams) if every else set()
-    still.discard(lift or "")
+    parked = await store.select_parked(tx, topic, streams) - {lift or ""} if every else set()
+    _hold(batch, parked)
     claimed = await store.claim(tx, [a.event_id for a in good if a.event_id is not None])
-    state = _Batch(tx, subscription, await store.lock_positions(tx, topic, streams), still, claimed)
-    for arrived in batch:
-        if arrived.fault is not None:
-            state.park(arrived, arrived.fault)
+    state = _Batch(tx, subscription, await store.lock_positions(tx, topic, streams), claimed)
+    state.dead.extend(a for a in batch if a.fault is not None)
     fresh = _first_of_each(good, claimed)
     state.outcome.duplicate = len(good) - len(fresh)
-    await (_apply_every(state, fresh, set(drain)) if every else _apply_latest(state, fresh))
+    await (_apply_every(state, fresh, set(drain) - parked) if every else _apply_latest(state, fresh))
     await store.advance(tx, topic, state.moved)
     await _park(state)
     return state.outcome
+
+
+def _hold(batch: Sequence[Arrived], parked: set[str]) -> None:
+    """Mark what stands behind a dead letter, also one of this very batch; what came before it goes on."""
+    still = set(parked)
+    for arrived in batch:
+        arrived.held = arrived.stream in still
+        if arrived.fault is not None and arrived.stream is not None:
+            still.add(arrived.stream)
 
 
 def _first_of_each(good: Sequence[Arrived], fresh: set[str]) -> list[Arrived]:
@@ -115,13 +122,13 @@ async def _apply_latest(state: _Batch, fresh: Sequence[Arrived]) -> None:
 
 
 async def _apply_every(state: _Batch, fresh: Sequence[Arrived], drain: set[str]) -> None:
-    moving = drain | {a.stream for a in fresh if a.stream is not None and state.follows(a)}
-    waited = await _waited(state, sorted(moving - state.still))
+    moving = drain | {a.stream for a in fresh if a.stream is not None and not a.held and state.follows(a)}
+    waited = await _waited(state, sorted(moving))
     runs, early = _order(state, [*waited, *fresh])
     for group in _rounds(runs):
         follows: list[Arrived] = []
         for arrived in group:
-            (early if arrived.stream in state.still else follows).append(arrived)
+            (early if arrived.stream in state.stopped else follows).append(arrived)
         await _apply_group(state, follows)
     here = {(a.stream, a.position) for a in waited}
     newly = [a for a in early if (a.stream, a.position) not in here]
@@ -146,7 +153,9 @@ def _order(state: _Batch, candidates: Sequence[Arrived]) -> tuple[list[Arrived],
     early: list[Arrived] = []
     for arrived in candidates:
         assert arrived.stream is not None and arrived.position is not None
-        if arrived.position <= state.positions.get(arrived.stream, 0):
+        if arrived.held:
+            early.append(arrived)
+        elif arrived.position <= state.positions.get(arrived.stream, 0):
             state.outcome.duplicate += 1
         elif arrived.position in by_stream[arrived.stream]:
             state.outcome.duplicate += 1
@@ -154,7 +163,7 @@ def _order(state: _Batch, candidates: Sequence[Arrived]) -> tuple[list[Arrived],
             by_stream[arrived.stream][arrived.position] = arrived
     for stream, found in by_stream.items():
         following = state.positions.get(stream, 0) + 1
-        while stream not in state.still and following in found:
+        while following in found:
             runs.append(found.pop(following))
             following += 1
         early.extend(found.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -39,6 +39,7 @@ class Arrived:
 
     `event` is None for a type that this service passes over, whose position counts all the same, and for a
     discarded position (`skipped`). `waited`: it comes from the table, not from the broker.
+    `held`: its stream stood still before it.
     """
 
     topic: str
@@ -55,6 +56,7 @@ class Arrived:
     fault: str | None = None
     skipped: bool = False
     waited: bool = False
+    held: bool = False
 
     def place(self) -> str:
         return f"{self.topic}[{self.partition}]@{self.offset}"
@@ -174,14 +176,16 @@ def _is_uuid7(value: str) -> bool:
         return False
 
 
-def pack_headers(headers: Sequence[tuple[str, bytes | None]]) -> list[list[Any]]:
-    """Headers as JSON-ready pairs, byte for byte, also those that are null or no text."""
-    return [
+def pack_headers(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, Any]:
+    """Headers as JSON, byte for byte, also those that are null or no text; an object, for a list in an array of
+    jsonb would be taken for a second dimension."""
+    pairs = [
         [name.replace("\x00", "\\0"), None if value is None else base64.b64encode(value).decode()]
         for name, value in headers
     ]
+    return {"pairs": pairs}
 
 
-def unpack_headers(packed: Sequence[Sequence[Any]]) -> list[tuple[str, bytes | None]]:
+def unpack_headers(packed: Mapping[str, Any]) -> list[tuple[str, bytes | None]]:
     """The reverse of `pack_headers`."""
-    return [(name, None if value is None else base64.b64decode(value)) for name, value in packed]
+    return [(name, None if value is None else base64.b64decode(value)) for name, value in packed["pairs"]]
