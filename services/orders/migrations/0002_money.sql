@@ -9,16 +9,19 @@ CREATE TABLE payments (
 );
 CREATE INDEX payments_order ON payments (order_id);
 
--- Signed calls as they came: the same webhook id, the same answer.
+-- Signed calls as they came: the same webhook id, or the same report by another, gets the same answer.
 CREATE TABLE payment_callbacks (
-    psp text NOT NULL, webhook_id text NOT NULL, body jsonb NOT NULL, outcome text NOT NULL,
+    psp text NOT NULL, webhook_id text NOT NULL, payment_id uuid NOT NULL, kind text NOT NULL, psp_ref text NOT NULL,
+    body jsonb NOT NULL, outcome text NOT NULL,
     at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (psp, webhook_id)
 );
+CREATE INDEX payment_callbacks_report ON payment_callbacks (payment_id, psp, kind, psp_ref);
 
 -- Double entry, append-only. A journal is unique by (cause, kind, subject) and sums to zero: the database says so.
 CREATE TABLE journals (
     journal_id uuid PRIMARY KEY, kind text NOT NULL, cause text NOT NULL, subject text NOT NULL, stream_id text NOT NULL,
     order_id uuid, currency char(3) NOT NULL, posted_at timestamptz NOT NULL DEFAULT now(),
+    posted_in xid8 NOT NULL DEFAULT pg_current_xact_id(),      -- no entry joins a journal of an earlier transaction
     UNIQUE (cause, kind, subject)
 );
 CREATE INDEX journals_order ON journals (order_id);
@@ -26,21 +29,25 @@ CREATE TABLE entries (
     journal_id uuid NOT NULL REFERENCES journals, ordinal smallint NOT NULL, account text NOT NULL, party text,
     order_id uuid, line_id uuid, shipment_id uuid,
     debit bigint NOT NULL DEFAULT 0 CHECK (debit >= 0), credit bigint NOT NULL DEFAULT 0 CHECK (credit >= 0),
+    number bigint GENERATED ALWAYS AS IDENTITY,                -- newest last
     CHECK ((debit = 0) <> (credit = 0)), PRIMARY KEY (journal_id, ordinal)
 );
-CREATE INDEX entries_party ON entries (party, journal_id) WHERE party IS NOT NULL;
+CREATE INDEX entries_party ON entries (party, number) WHERE party IS NOT NULL;
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'the ledger is append-only: post a reversing journal' USING ERRCODE = 'restrict_violation';
 END $$;
-CREATE TRIGGER journals_stay BEFORE UPDATE OR DELETE ON journals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER entries_stay BEFORE UPDATE OR DELETE ON entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER journals_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON journals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER entries_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE FUNCTION refuse_unbalanced() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (SELECT coalesce(sum(debit) - sum(credit), 1) FROM entries WHERE journal_id = NEW.journal_id) <> 0 THEN
         RAISE EXCEPTION 'journal % does not sum to zero', NEW.journal_id USING ERRCODE = 'check_violation';
+    END IF;
+    IF (SELECT posted_in FROM journals WHERE journal_id = NEW.journal_id) <> pg_current_xact_id() THEN
+        RAISE EXCEPTION 'journal % was posted before: post another', NEW.journal_id USING ERRCODE = 'check_violation';
     END IF;
     RETURN NULL;
 END $$;
