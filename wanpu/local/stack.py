@@ -164,10 +164,10 @@ class Stack:
 
     def _python(self, command: tuple[str, ...], name: str, port: int, owner: str) -> Supervised:
         process = PythonProcess(name, command, port, self._log(name))
-        process.env = self._environment(owner, name, port)
+        process.env = self.environment(owner, name, port)
         return Supervised(name, (port,), process, process.log)
 
-    def _environment(self, owner: str, name: str, port: int) -> dict[str, str]:
+    def environment(self, owner: str, name: str, port: int) -> dict[str, str]:
         """What one process is told; an administrator's DSN never reaches any of them."""
         told = {key: value for key, value in self._given.items() if key != POSTGRES_DSN} | self.urls | self._flags
         told |= {KAFKA_BOOTSTRAP: self.bootstrap, "WANPU_NAME": name, "WANPU_SECRETS_DIR": str(self.secrets / owner)}
