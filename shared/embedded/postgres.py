@@ -208,8 +208,11 @@ class Postgres:
                 extra_groups=[] if account else None,
             )
         except subprocess.CalledProcessError as error:
-            reason = " ".join(str(error.stderr).strip().splitlines()[-2:])
-            advice = "free some disk space" if "No space left" in reason else "choose another folder with --data"
+            lines = str(error.stderr).strip().splitlines() or ["no reason given"]
+            reason = next((line for line in lines if "FATAL" in line or "error:" in line), lines[-1])
+            advice = (
+                "free some disk space" if "No space left" in str(error.stderr) else "choose another folder with --data"
+            )
             raise StackError(f"PostgreSQL's data folder {folder} could not be made: {reason}: {advice}") from error
         except OSError as error:
             raise StackError(f"initdb could not be run ({error}): {remedy(error)}") from error
