@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from services.orders.domain import lifecycle
+
 CODES: Mapping[str, int] = {
+    **lifecycle.CODES,
     "unknown_listing": 422,
     "touch_invalid": 422,
     "price_below_floor": 422,

@@ -29,16 +29,6 @@ def new_code() -> str:
     return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
 
 
-def hash_code(order_id: OrderId, code: str) -> bytes:
-    """What is kept of a code: a reader of the database does not see it; five tries and a day protect it."""
-    return hashlib.sha256(f"{order_id}/{code}".encode()).digest()
-
-
-def code_matches(order_id: OrderId, code: str, kept: bytes) -> bool:
-    """Whether the buyer typed the code we sent, compared in constant time."""
-    return hmac.compare_digest(hash_code(order_id, code), kept)
-
-
 def pay_url(base: str, key: str, payment_id: PaymentId, due: Money, expires_at: datetime) -> str:
     """Where the buyer pays, built without a call.
 

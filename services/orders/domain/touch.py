@@ -1,7 +1,7 @@
 """How a buyer came, as the storefront signed it: checked here without asking anyone.
 
 A token is `v1.<key id>.<payload>.<signature>`: payload and signature in base64url without padding, the signature
-HMAC-SHA256 over everything before its dot, the key the secret's text as UTF-8.
+HMAC-SHA256 over everything before its dot. Keys are lines `<key id>:<base64url>`; any of them may have signed.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ def read_touch(token: str, keys: Keys) -> Touch:
 
 
 def parse_keys(text: str) -> Keys:
-    """Keys from the secret file's lines `<key id>:<secret>`."""
+    """Keys from the secret file's lines `<key id>:<base64url>`."""
     pairs = (line.partition(":") for line in text.split())
-    return {key_id: secret.encode() for key_id, _, secret in pairs if secret}
+    return {key_id: _decode(secret) for key_id, _, secret in pairs if secret}
 
 
 def _sign(key: bytes, signed: str) -> bytes:

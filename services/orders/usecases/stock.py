@@ -61,8 +61,8 @@ async def announce(tx: Tx, due: Sequence[Timer]) -> None:
     """
     causes = {VariantId(timer.subject): timer.cause for timer in due}
     rows = await store.lock_free(tx, causes)
-    for variant in causes.keys() - rows.keys():
-        await timers.schedule(tx, ANNOUNCE, [variant], PAUSE_SECONDS, causes[variant])
+    held = {str(variant): cause for variant, cause in causes.items() if variant not in rows}
+    await timers.schedule_each(tx, ANNOUNCE, held, PAUSE_SECONDS)
     await outbox.append(tx, await settle(tx, list(rows.values()), lambda variant: causes[variant]))
 
 
@@ -71,10 +71,8 @@ async def settle(tx: Tx, changed: Sequence[Stock], because: Callable[[VariantId]
     found = [news(stock) for stock in sorted(changed, key=lambda stock: stock.variant_id)]
     told = {item.stock.variant_id for item in found if item.changed}
     await store.save(tx, [item.stock for item in found], told)
-    for item in found:
-        if item.later:
-            variant = item.stock.variant_id
-            await timers.schedule(tx, ANNOUNCE, [variant], PAUSE_SECONDS, _cause(because(variant)))
+    later = [item.stock.variant_id for item in found if item.later]
+    await timers.schedule_each(tx, ANNOUNCE, {each: _cause(because(each)) for each in later}, PAUSE_SECONDS)
     return [event for item in found for event in _events(item, because(item.stock.variant_id))]
 
 
