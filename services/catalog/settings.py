@@ -1,0 +1,20 @@
+"""What the catalog is told from outside."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from shared.contracts.values import Currency
+from shared.kernel.settings import Port, ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """`currency` is the platform's only one; `notice_seconds` is how long terms worse for a creator wait."""
+
+    service: ClassVar[str] = "catalog"
+
+    port: Port = 8101
+    currency: Currency = "CNY"
+    notice_seconds: Annotated[float, Field(ge=0, le=366 * 86_400)] = 7 * 86_400
