@@ -95,8 +95,33 @@ class SupplierOrder:
     cod_collected: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for something to be done to an order; a service speaks for the buyers it placed orders for."""
+
+    role: str
+    party: str
+
+    def may_act_on(self, order: Order) -> bool:
+        match self.role:
+            case "operator":
+                return True
+            case "buyer":
+                return order.buyer_ref == self.party
+            case "service":
+                return order.placed_by == self.party
+            case _:
+                return False
+
+    @property
+    def speaks_as(self) -> Canceller:
+        if self.role == "supplier":
+            return "supplier"
+        return "operator" if self.role == "operator" else "buyer"
+
+
 def code_digest(order_id: OrderId, code: str) -> bytes:
-    """What is kept of a confirmation code: a reader of the database does not see it, another order has no use for it."""
+    """What is kept of a confirmation code: who reads the database does not see it; it fits no other order."""
     return hashlib.sha256(f"{order_id}/{code}".encode()).digest()
 
 

@@ -1,0 +1,273 @@
+"""What becomes of an order: confirmed, cancelled, expired, over. Each locks the order's row before anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from services.orders.domain.lifecycle import (
+    Asker,
+    Cancellation,
+    Line,
+    Order,
+    SupplierOrder,
+    code_fits,
+    ending,
+    illegal,
+    pieces,
+)
+from services.orders.store import lifecycle as store
+from services.orders.store import payments as payments_store
+from services.orders.store import supplier_orders as parts_store
+from services.orders.store.lifecycle import Note, Turned
+from services.orders.usecases import stock
+from shared.contracts.event import Cause, Event
+from shared.contracts.orders import (
+    CancellationRequested,
+    LineOutcome,
+    OrderCancelled,
+    OrderClosed,
+    OrderConfirmed,
+    OrderExpired,
+    OrderFulfilled,
+)
+from shared.contracts.values import LineState, Money, OrderId, OrderState, SupplierOrderId, VariantId
+from shared.kernel import outbox, timers
+from shared.kernel.database import Tx
+from shared.kernel.errors import Rejected
+from shared.kernel.timers import Timer
+
+EXPIRE_ORDER = "expire_order"  # timer, set at placement
+COMPLETE_ORDER = "complete_order"  # timer, set when an order is fulfilled
+
+StockMove = Callable[[Tx, Mapping[VariantId, int], Cause], Awaitable[list[Event]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an order stands after it was asked for something; `asked` are the parts whose parcels now decide."""
+
+    order_id: OrderId
+    state: OrderState
+    cancellation: Cancellation | None = None
+    asked: tuple[SupplierOrderId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WrongCode:
+    """The code is not the one that was sent; without tries left even that one is refused."""
+
+    tries_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """A buyer's code for an order; `tries` wrong ones end it."""
+
+    order_id: OrderId
+    code: str
+    asker: Asker
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Somebody wants an order undone."""
+
+    order_id: OrderId
+    reason: str
+    asker: Asker
+
+
+async def confirm_by_code(tx: Tx, ask: Confirm, because: Cause) -> Standing | WrongCode:
+    """Confirm cash on delivery by the code from the buyer's phone.
+
+    A wrong code is an answer, not a refusal: its try counts, so the transaction must commit.
+
+    Raises:
+        Rejected: `not_found`, `code_expired`, `illegal_transition`.
+    """
+    order = await own_order(tx, ask.order_id, ask.asker)
+    if not code_fits(order, ask.code, ask.tries):
+        await store.count_try(tx, order.order_id)
+        return WrongCode(max(0, ask.tries - order.code_tries - 1))
+    if order.state == "PLACED":
+        await outbox.append(tx, [await confirm(tx, order, "code", because)])
+    return Standing(order.order_id, "CONFIRMED", order.cancellation)
+
+
+async def confirm(tx: Tx, order: Order, by: Literal["code", "capture"], because: Cause) -> OrderConfirmed:
+    """A locked order that is PLACED stands from now on; returns what to tell."""
+    confirmed = await store.confirm(tx, order.order_id)
+    if confirmed is None:
+        raise illegal(order, "confirmed")
+    turned, placement = confirmed
+    await store.move_lines(tx, [order.order_id], "CONFIRMED", only_from="RESERVED")
+    await store.move_supplier_orders(tx, [order.order_id], "CONFIRMED", only_from="PLACED")
+    await timers.cancel(tx, EXPIRE_ORDER, [order.order_id])
+    await store.note(tx, [Note(order.order_id, "OrderConfirmed", {"confirmed_by": by})])
+    event = OrderConfirmed.model_validate({**placement, "confirmed_by": by, "confirmed_at": turned.at})
+    return event.at(turned.position, inherited(order, because))
+
+
+async def cancel_order(tx: Tx, ask: Cancel, because: Cause) -> Standing:
+    """Cancel at once what is not confirmed; of a confirmed order ask its parcels. A second time changes nothing.
+
+    Raises:
+        Rejected: `not_found`, `handed_over` when every parcel is gone, `illegal_transition`.
+    """
+    order = await own_order(tx, ask.order_id, ask.asker)
+    if order.state == "CONFIRMED":
+        return await request_cancellation(tx, order, await parts_store.of_order(tx, order.order_id), ask, because)
+    return await call_off(tx, order, ask, because)
+
+
+async def call_off(tx: Tx, order: Order, ask: Cancel, because: Cause) -> Standing:
+    """Cancel an order that is not confirmed: nobody but us has a say in it yet."""
+    if order.state == "PLACED":
+        orders, cause = {order.order_id: order}, {order.order_id: inherited(order, because)}
+        turned, told = await _let_go(tx, orders, "CANCELLED", cause)
+        who, at = ask.asker.speaks_as, turned[order.order_id]
+        await store.note(tx, [Note(order.order_id, "OrderCancelled", {"reason": ask.reason, "cancelled_by": who})])
+        outcome = await _outcomes(tx, orders)
+        cancelled = OrderCancelled(
+            **outcome[order.order_id], reason=ask.reason, cancelled_by=who, cancelled_at=at.at
+        ).at(at.position, cause[order.order_id])
+        await outbox.append(tx, [cancelled, *told])
+    elif order.state != "CANCELLED" and order.cancellation != "DONE":
+        raise illegal(order, "cancelled")
+    return Standing(order.order_id, "CANCELLED" if order.state == "PLACED" else order.state, order.cancellation)
+
+
+async def request_cancellation(
+    tx: Tx, order: Order, parts: Sequence[SupplierOrder], ask: Cancel, because: Cause
+) -> Standing:
+    """Ask the parcels of these parts of a confirmed order; what was asked before is not asked again."""
+    fresh = await parts_store.request_cancellation(tx, [part.supplier_order_id for part in parts])
+    waiting = [part.supplier_order_id for part in parts if _waits(part)]
+    if not fresh and not waiting:
+        raise Rejected("handed_over", "The carrier has it already: refuse it at the door, or send it back later.")
+    if fresh:
+        turned = await store.request_cancellation(tx, order.order_id)
+        assert turned is not None, "the order is locked and CONFIRMED"
+        detail = {"reason": ask.reason, "requested_by": ask.asker.speaks_as, "supplier_order_ids": fresh}
+        await store.note(tx, [Note(order.order_id, "CancellationRequested", detail)])
+        event = CancellationRequested(order_id=order.order_id, requested_at=turned.at, **detail)
+        await outbox.append(tx, [event.at(turned.position, inherited(order, because))])
+    return Standing(order.order_id, order.state, "REQUESTED", tuple(sorted({*fresh, *waiting})))
+
+
+async def expire_orders(tx: Tx, due: Sequence[Timer]) -> None:
+    """End orders that were not confirmed in time; what was confirmed or cancelled meanwhile is passed over."""
+    locked = await store.lock(tx, [OrderId(timer.subject) for timer in due])
+    orders = {order_id: order for order_id, order in locked.items() if order.state == "PLACED"}
+    because = {OrderId(t.subject): inherited(locked[OrderId(t.subject)], t.cause) for t in due if t.subject in orders}
+    turned, told = await _let_go(tx, orders, "EXPIRED", because)
+    await store.note(tx, [Note(order_id, "OrderExpired") for order_id in turned])
+    outcomes = await _outcomes(tx, orders)
+    expired = [
+        OrderExpired(**outcomes[order_id], expired_at=end.at).at(end.position, because[order_id])
+        for order_id, end in turned.items()
+    ]
+    await outbox.append(tx, [*expired, *told])
+
+
+async def complete_orders(tx: Tx, due: Sequence[Timer]) -> None:
+    """Close the after-sale window of fulfilled orders."""
+    locked = await store.lock(tx, [OrderId(timer.subject) for timer in due])
+    completed = await store.complete(tx, locked)
+    await store.move_lines(tx, completed, "COMPLETED", only_from="DELIVERED")
+    await store.note(tx, [Note(order_id, "OrderCompleted") for order_id in completed])
+
+
+async def conclude(
+    tx: Tx, orders: Mapping[OrderId, Order], because: Mapping[OrderId, Cause], after_sale_seconds: float
+) -> list[Event]:
+    """End those of these locked orders whose last line has ended; returns what to tell."""
+    lines = await store.lines(tx, orders)
+    endings: dict[OrderId, OrderState] = {one: end for one, mine in lines.items() if (end := ending(mine))}
+    turned = await store.conclude(tx, endings)
+    fulfilled: dict[str, Cause] = {one: because[one] for one in turned if endings[one] == "FULFILLED"}
+    await timers.schedule_each(tx, COMPLETE_ORDER, fulfilled, after_sale_seconds)
+    told = [_concluded(orders[one], lines[one], fulfilled=one in fulfilled, end=end) for one, end in turned.items()]
+    await store.note(tx, [Note(event.order_id, type(event).__name__) for event in told])
+    return [event.at(turned[event.order_id].position, because[event.order_id]) for event in told]
+
+
+async def own_order(tx: Tx, order_id: OrderId, asker: Asker) -> Order:
+    """The order, locked. Raises `not_found` when there is none that the asker may act on."""
+    order = (await store.lock(tx, [order_id])).get(order_id)
+    if order is None or not asker.may_act_on(order):
+        raise Rejected("not_found", "There is no such order.")
+    return order
+
+
+async def move_stock(tx: Tx, how: StockMove, lines: Sequence[Line], because: Mapping[OrderId, Cause]) -> list[Event]:
+    """Move the lines' pieces, locked once in key order. A load test's variants are its own, and so is its news."""
+    told: list[Event] = []
+    for loadtest in (False, True):
+        mine = [line for line in lines if because[line.order_id].loadtest is loadtest]
+        if mine:
+            told += await how(tx, pieces(mine), because[mine[-1].order_id])
+    return told
+
+
+def inherited(order: Order, because: Cause) -> Cause:
+    """What follows for an order belongs to the order's own trail, and to load traffic if the order does."""
+    correlation_id = order.correlation_id or because.correlation_id
+    return replace(because, correlation_id=correlation_id, loadtest=order.loadtest or because.loadtest)
+
+
+async def _let_go(
+    tx: Tx, orders: Mapping[OrderId, Order], end: Literal["CANCELLED", "EXPIRED"], because: Mapping[OrderId, Cause]
+) -> tuple[dict[OrderId, Turned], list[Event]]:
+    """End PLACED orders and give back what they had reserved."""
+    turned = await store.end_placed(tx, orders, end)
+    fate: Literal["CANCELLED", "RELEASED"] = "CANCELLED" if end == "CANCELLED" else "RELEASED"
+    lines = await store.move_lines(tx, turned, fate, only_from="RESERVED")
+    await store.move_supplier_orders(tx, turned, fate, only_from="PLACED")
+    await payments_store.expire(tx, turned)
+    await timers.cancel(tx, EXPIRE_ORDER, list(turned))
+    return turned, await move_stock(tx, stock.release, lines, because)
+
+
+def _waits(part: SupplierOrder) -> bool:
+    return part.state == "CONFIRMED" and part.cancellation == "REQUESTED"
+
+
+async def _outcomes(tx: Tx, orders: Mapping[OrderId, Order]) -> dict[OrderId, dict[str, Any]]:
+    lines = await store.lines(tx, orders)
+    return {order_id: _outcome(order, lines[order_id]) for order_id, order in orders.items()}
+
+
+def _outcome(order: Order, lines: Collection[Line]) -> dict[str, Any]:
+    """What every event about an order's end carries."""
+    return {
+        "order_id": order.order_id,
+        "order_no": order.order_no,
+        "buyer_ref": order.buyer_ref,
+        "storefront_id": order.storefront_id,
+        "creator_id": order.creator_id,
+        "payment_mode": order.payment_mode,
+        "lines": tuple(_line_outcome(line, order.currency) for line in lines),
+    }
+
+
+def _line_outcome(line: Line, currency: str) -> LineOutcome:
+    state: LineState = line.state
+    return LineOutcome(
+        line_id=line.line_id,
+        supplier_order_id=line.supplier_order_id,
+        supplier_id=line.supplier_id,
+        kind=line.kind,
+        variant_id=line.variant_id,
+        quantity=line.qty,
+        amount=Money(amount=line.amount, currency=currency),
+        state=state,
+    )
+
+
+def _concluded(order: Order, lines: Collection[Line], *, fulfilled: bool, end: Turned) -> OrderFulfilled | OrderClosed:
+    outcome = _outcome(order, lines)
+    return OrderFulfilled(**outcome, fulfilled_at=end.at) if fulfilled else OrderClosed(**outcome, closed_at=end.at)

@@ -1,0 +1,241 @@
+"""What parcels, and the cash the courier took for them, make of supplier orders, lines and the books.
+
+Logistics has decided when its events arrive here, so none is refused: what does not fit a supplier order's state is
+written on the timeline and changes nothing else. Parcels and cash travel on two topics: either may come first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from services.orders.domain import ledger
+from services.orders.domain.ledger import Journal, Occasion
+from services.orders.domain.lifecycle import Line, Order, SupplierOrder, SupplierOrderState
+from services.orders.store import lifecycle as store
+from services.orders.store import supplier_orders as parts_store
+from services.orders.store.lifecycle import Note
+from services.orders.usecases import stock
+from services.orders.usecases.ledger import Posting, post
+from services.orders.usecases.lifecycle import (
+    conclude,
+    inherited,
+    move_stock,
+)
+from shared.contracts.event import Cause, Event
+from shared.contracts.logistics import (
+    CancellationRefused,
+    ShipmentCancelled,
+    ShipmentCOD,
+    ShipmentCreated,
+    ShipmentDelivered,
+    ShipmentHandedOver,
+    ShipmentReturned,
+    ShipmentState,
+    ShipmentStatusChanged,
+)
+from shared.contracts.values import LineState, OrderId, ParcelState, SupplierOrderId
+from shared.kernel import outbox
+from shared.kernel.database import Tx
+from shared.kernel.errors import Rejected
+
+GONE: Final[frozenset[ParcelState]] = frozenset({"LOST", "DAMAGED"})
+UNDELIVERED: Final[frozenset[SupplierOrderState]] = frozenset({"CANCELLED", "RETURNED", "LOST", "RELEASED"})
+
+# What a timeline shows of a parcel's event, as far as the event has it.
+_SHOWN = {"supplier_order_id", "shipment_id", "parcel_state", "carrier", "waybill", "attempt", "reason", "restock"} | {
+    f"{what}_at" for what in ("handed_over", "changed", "failed", "delivered", "returned", "cancelled", "collected")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of supplier orders and of the lines in them, and the only states it leads from."""
+
+    part_from: SupplierOrderState
+    part_to: SupplierOrderState
+    line_from: LineState
+
+
+CALL_OFF: Final = Step("CONFIRMED", "CANCELLED", "CONFIRMED")
+HAND_OVER: Final = Step("CONFIRMED", "HANDED_OVER", "CONFIRMED")
+DELIVER: Final = Step("HANDED_OVER", "DELIVERED", "SHIPPED")
+RETURN: Final = Step("HANDED_OVER", "RETURNED", "SHIPPED")
+LOSE: Final = Step("HANDED_OVER", "LOST", "SHIPPED")
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Parts and lines that went a step, with their locked orders and what led to it: by order, and by part."""
+
+    orders: Mapping[OrderId, Order]
+    because: Mapping[OrderId, Cause]
+    events: Mapping[SupplierOrderId, ShipmentState]
+    parts: Mapping[SupplierOrderId, SupplierOrder]
+    lines: Sequence[Line]
+
+    def occasion(self, part_id: SupplierOrderId) -> Occasion:
+        event = self.events[part_id]
+        return Occasion(event.order_id, self.orders[event.order_id].currency, event.envelope.id)
+
+    def posting(self, part_id: SupplierOrderId, journal: Journal) -> Posting:
+        return Posting(journal, self.events[part_id].as_cause())
+
+
+async def learn_shipments(tx: Tx, events: Sequence[ShipmentCreated]) -> None:
+    """Remember which parcel carries which supplier order."""
+    await _lock(tx, events)
+    await parts_store.remember_shipments(tx, {event.supplier_order_id: event.shipment_id for event in events})
+    await _note(tx, events)
+
+
+async def call_parcels_off(tx: Tx, events: Sequence[ShipmentCancelled], *, after_sale_seconds: float) -> None:
+    """A parcel never travels: its lines are cancelled, their pieces free again, what was paid for them goes back."""
+    moved = await _move(tx, events, CALL_OFF, {event.supplier_order_id: "CANCELLED" for event in events})
+    await store.settle_cancellation(tx, moved.orders)
+    told = await move_stock(tx, stock.release, moved.lines, moved.because)
+    await _wind_up(tx, moved, told, _refunds(moved), after_sale_seconds)
+
+
+async def refuse_cancellations(tx: Tx, events: Sequence[CancellationRefused]) -> None:
+    """The parcel was gone already: it goes on as if nobody had asked."""
+    orders = await _lock(tx, events)
+    await parts_store.refuse_cancellation(tx, [event.supplier_order_id for event in events])
+    await store.settle_cancellation(tx, orders)
+    await _note(tx, events)
+
+
+async def ship_lines(tx: Tx, events: Sequence[ShipmentHandedOver]) -> None:
+    """The carrier has them: what was reserved is sold."""
+    moved = await _move(tx, events, HAND_OVER, {event.supplier_order_id: "SHIPPED" for event in events})
+    await outbox.append(tx, await move_stock(tx, stock.sell, moved.lines, moved.because))
+
+
+async def deliver_lines(tx: Tx, events: Sequence[ShipmentDelivered], *, after_sale_seconds: float) -> None:
+    """The buyer has them: each line's money belongs to its parties, held until the after-sale window closes."""
+    moved = await _move(tx, events, DELIVER, {event.supplier_order_id: "DELIVERED" for event in events})
+    await _wind_up(tx, moved, [], _earnings(moved), after_sale_seconds)
+
+
+async def take_lines_back(tx: Tx, events: Sequence[ShipmentReturned], *, after_sale_seconds: float) -> None:
+    """A parcel came back unopened: refused at the door, or never delivered."""
+    fates: dict[SupplierOrderId, LineState] = {
+        event.supplier_order_id: "REFUSED" if event.reason == "refused" else "RETURNED" for event in events
+    }
+    moved = await _move(tx, events, RETURN, fates)
+    fit = {event.supplier_order_id for event in events if event.restock}
+    back = [line for line in moved.lines if line.supplier_order_id in fit]
+    told = await move_stock(tx, stock.restock, back, moved.because)
+    await _wind_up(tx, moved, told, _refunds(moved), after_sale_seconds)
+
+
+async def follow_parcels(tx: Tx, events: Sequence[ShipmentStatusChanged], *, after_sale_seconds: float) -> None:
+    """Show where parcels are; of one lost or damaged the lines are lost, and what was paid for them goes back."""
+    await _note(tx, [event for event in events if event.parcel_state not in GONE])
+    gone = [event for event in events if event.parcel_state in GONE]
+    if gone:
+        moved = await _move(tx, gone, LOSE, {event.supplier_order_id: "LOST" for event in gone})
+        await _wind_up(tx, moved, [], _refunds(moved), after_sale_seconds)
+
+
+async def note_parcels(tx: Tx, events: Sequence[ShipmentState]) -> None:
+    """Show what happened to parcels, and nothing else."""
+    await _note(tx, events)
+
+
+async def collect_cash(tx: Tx, events: Sequence[ShipmentCOD]) -> None:
+    """Book what couriers took, once a collection; for a parcel known not to be delivered it is due back at once."""
+    orders = await _lock(tx, events)
+    parts = await parts_store.read(tx, [event.supplier_order_id for event in events])
+    booked = [event for event in events if not orders[event.order_id].loadtest and event.collected.amount > 0]
+    told = await post(tx, [each for event in booked for each in _cash(event, parts[event.supplier_order_id])])
+    fresh = {event.cause_id for event in told}
+    taken = [event for event in booked if _collection(event) in fresh]
+    await parts_store.add_cash(tx, {event.supplier_order_id: event.collected.amount for event in taken})
+    await store.note(tx, [_cash_note(event) for event in taken])
+    await outbox.append(tx, told)
+
+
+def _cash(event: ShipmentCOD, part: SupplierOrder) -> list[Posting]:
+    """The collection's id, not the event's, is the cause: told twice it is the same money."""
+    on = Occasion(event.order_id, event.collected.currency, _collection(event))
+    amount = event.collected.amount
+    journals = [ledger.cod_collected(on, event.shipment_id, event.carrier, amount)]
+    if part.state in UNDELIVERED:
+        journals += filter(None, [ledger.refund_approved(on, event.shipment_id, amount)])
+    return [Posting(journal, event.as_cause()) for journal in journals]
+
+
+def _collection(event: ShipmentCOD) -> str:
+    return f"collection:{event.collection_id}"
+
+
+def _cash_note(event: ShipmentCOD) -> Note:
+    shown = event.model_dump(mode="json", include=_SHOWN | {"collected", "method"})
+    return Note(event.order_id, "ShipmentCOD", shown)
+
+
+async def _lock(tx: Tx, events: Sequence[ShipmentState | ShipmentCOD]) -> dict[OrderId, Order]:
+    orders = await store.lock(tx, [event.order_id for event in events])
+    unknown = {event.order_id for event in events} - orders.keys()
+    if unknown:
+        raise Rejected("unknown_order", f"Logistics tells of orders that are none of ours: {sorted(unknown)}")
+    return orders
+
+
+async def _move(tx: Tx, events: Sequence[ShipmentState], step: Step, to: Mapping[SupplierOrderId, LineState]) -> Moved:
+    """Lock the orders and go the step with each parcel whose supplier order is where the step begins."""
+    orders = await _lock(tx, events)
+    answer = "DONE" if step is CALL_OFF else None
+    parts = await store.move_parcels(tx, list(to), step.part_to, only_from=step.part_from, cancellation=answer)
+    lines = await store.move_parcel_lines(tx, {each: to[each] for each in parts}, only_from=step.line_from)
+    await _note(tx, events)
+    because = {event.order_id: inherited(orders[event.order_id], event.as_cause()) for event in events}
+    return Moved(orders, because, {event.supplier_order_id: event for event in events}, parts, lines)
+
+
+async def _wind_up(
+    tx: Tx, moved: Moved, told: Sequence[Event], postings: Sequence[Posting], after_sale_seconds: float
+) -> None:
+    """Post, end the orders whose last line has ended, tell."""
+    posted = await post(tx, postings)
+    ended = await conclude(tx, moved.orders, moved.because, after_sale_seconds)
+    await outbox.append(tx, [*told, *posted, *ended])
+
+
+def _earnings(moved: Moved) -> list[Posting]:
+    lines = [line for line in moved.lines if not moved.orders[line.order_id].loadtest]
+    journals = [
+        (line, ledger.line_delivered(moved.occasion(line.supplier_order_id), line.line_id, line.split))
+        for line in lines
+    ]
+    return [moved.posting(line.supplier_order_id, journal) for line, journal in journals if journal]
+
+
+def _refunds(moved: Moved) -> list[Posting]:
+    """What was paid for lines that were never delivered: a prepaid line's amount, the cash of a COD parcel."""
+    journals = [(line.supplier_order_id, _paid_back(moved, line)) for line in moved.lines]
+    journals += [(part_id, _cash_back(moved, part)) for part_id, part in moved.parts.items()]
+    real = [(part_id, journal) for part_id, journal in journals if journal and not _loadtest(moved, part_id)]
+    return [moved.posting(part_id, journal) for part_id, journal in real]
+
+
+def _paid_back(moved: Moved, line: Line) -> Journal | None:
+    if not moved.orders[line.order_id].prepaid:
+        return None
+    return ledger.refund_approved(moved.occasion(line.supplier_order_id), line.line_id, line.amount, line.line_id)
+
+
+def _cash_back(moved: Moved, part: SupplierOrder) -> Journal | None:
+    subject = moved.events[part.supplier_order_id].shipment_id
+    return ledger.refund_approved(moved.occasion(part.supplier_order_id), subject, part.cod_collected or 0)
+
+
+def _loadtest(moved: Moved, part_id: SupplierOrderId) -> bool:
+    return moved.orders[moved.events[part_id].order_id].loadtest
+
+
+async def _note(tx: Tx, events: Sequence[ShipmentState]) -> None:
+    shown = [(event, event.model_dump(mode="json", include=_SHOWN, exclude_none=True)) for event in events]
+    await store.note(tx, [Note(event.order_id, type(event).__name__, detail) for event, detail in shown])
