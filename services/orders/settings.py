@@ -11,6 +11,7 @@ from pydantic import Field
 from services.orders.domain.agreement import Rules
 from services.orders.domain.touch import Keys, parse_keys
 from shared.contracts.values import Currency, Money
+from shared.kernel.http import Call
 from shared.kernel.settings import Port, ServiceSettings
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -48,10 +49,23 @@ class Settings(ServiceSettings):
         )
 
     @property
+    def signing_key(self) -> str:
+        """The key of `pay_url`. Raises `RuntimeError` when there is none: an empty one would sign for anybody."""
+        if not self.pay_url_key:
+            raise RuntimeError("WANPU_PAY_URL_KEY is missing: `wanpu keys init` makes the file pay_url_key.")
+        return self.pay_url_key
+
+    @property
     def touch_keys(self) -> Keys:
         """The storefront's keys by id; a rotated file counts from the next order on."""
         file = self.secrets_dir / TOUCH_KEYS if self.secrets_dir else None
         return _read_keys(file, file.stat().st_mtime_ns) if file and file.is_file() else {}
+
+
+def settings_of(call: Call) -> Settings:
+    """The settings of the application that serves this call; `main.py` puts them there."""
+    settings: Settings = call.request.app.state.settings
+    return settings
 
 
 @lru_cache(maxsize=2)
