@@ -1,0 +1,1 @@
+"""The SQL of logistics: each statement in capitals above the one function that runs it."""
