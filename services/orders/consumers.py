@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from services.orders.settings import Settings
-from services.orders.usecases import mirrors, stock
+from services.orders.usecases import lifecycle, mirrors, parcels, stock
 from shared.contracts.catalog import (
     OfferEnded,
     OfferPublished,
@@ -13,6 +15,17 @@ from shared.contracts.catalog import (
     ProductWithdrawn,
     StockAdjusted,
     SupplierOnboarded,
+)
+from shared.contracts.logistics import (
+    CancellationRefused,
+    DeliveryAttemptFailed,
+    ShipmentCancelled,
+    ShipmentCOD,
+    ShipmentCreated,
+    ShipmentDelivered,
+    ShipmentHandedOver,
+    ShipmentReturned,
+    ShipmentStatusChanged,
 )
 from shared.contracts.storefront import (
     AdoptionEnded,
@@ -30,6 +43,7 @@ def reactions(settings: Settings) -> Router:
     """All that orders does because of others, or because time has passed."""
     react = Router("orders")
     _intake(react)
+    _lifecycle(react, settings.after_sale_seconds)
     return react
 
 
@@ -42,3 +56,17 @@ def _intake(react: Router) -> None:
     react.latest(ListingPriced, ListingPaused, do=mirrors.mirror_adoptions)
     react.every(StockAdjusted, do=stock.receive)
     react.timer(stock.ANNOUNCE, stock.announce)
+
+
+def _lifecycle(react: Router, after_sale_seconds: float) -> None:
+    react.every(ShipmentCreated, do=parcels.learn_shipments)
+    react.every(ShipmentHandedOver, do=parcels.ship_lines)
+    react.every(ShipmentCancelled, do=partial(parcels.call_parcels_off, after_sale_seconds=after_sale_seconds))
+    react.every(CancellationRefused, do=parcels.refuse_cancellations)
+    react.every(ShipmentDelivered, do=partial(parcels.deliver_lines, after_sale_seconds=after_sale_seconds))
+    react.every(ShipmentReturned, do=partial(parcels.take_lines_back, after_sale_seconds=after_sale_seconds))
+    react.every(ShipmentStatusChanged, do=partial(parcels.follow_parcels, after_sale_seconds=after_sale_seconds))
+    react.every(DeliveryAttemptFailed, do=parcels.note_parcels)
+    react.every(ShipmentCOD, do=parcels.collect_cash)
+    react.timer(lifecycle.EXPIRE_ORDER, lifecycle.expire_orders)
+    react.timer(lifecycle.COMPLETE_ORDER, lifecycle.complete_orders)

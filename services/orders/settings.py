@@ -32,6 +32,7 @@ class Settings(ServiceSettings):
     cod_confirm_seconds: Seconds = 86_400
     cod_code_tries: Annotated[int, Field(ge=1)] = 5
     prepaid_expire_seconds: Seconds = 7_200
+    after_sale_seconds: Seconds = 604_800  # 7 days from an order's last line; then it is completed
 
     max_lines: Annotated[int, Field(ge=1, le=500)] = 50  # a cart that people fill; a batch of 100 fits a request
     max_quantity: Annotated[int, Field(ge=1, le=10_000)] = 1_000  # of one line

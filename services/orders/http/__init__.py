@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.orders.http import intake, orders
+from services.orders.http import balances, intake, lifecycle, orders, payments
 from shared.kernel.http import Routes
 
 routes = Routes()
-for part in (intake, orders):
+for part in (intake, orders, lifecycle, payments, balances):
     routes.declared += part.routes.declared

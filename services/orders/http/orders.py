@@ -7,8 +7,10 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel
 
 from services.orders.domain import codes
+from services.orders.domain.payments import OPEN
 from services.orders.settings import Settings, settings_of
 from services.orders.store import orders as store
+from services.orders.usecases.ledger import refund_due
 from shared.contracts.orders import Totals
 from shared.contracts.values import (
     CreatorId,
@@ -66,12 +68,13 @@ class SupplierOrderShown(BaseModel):
 
 
 class PaymentShown(BaseModel):
-    """A prepaid order's payment; `pay_url` while it can be paid."""
+    """A prepaid order's payment; `pay_url` while it can be paid, `refund_due` what the buyer is to get back yet."""
 
     payment_id: PaymentId
     state: PaymentState
     due: Money
     captured: Money
+    refund_due: Money | None = None
     pay_url: str | None = None
     expires_at: AwareDatetime | None = None
 
@@ -137,7 +140,7 @@ async def show_order(call: Call, tx: Tx, order_id: OrderId) -> OrderShown:
         totals=Totals.model_validate(order["placement"]["totals"]),
         lines=_lines(order, lines),
         supplier_orders=[_part(part, lines) for part in parts],
-        payment=_payment(order, settings_of(call)),
+        payment=_payment(order, await refund_due(tx, order_id, order["currency"]), settings_of(call)),
         cash=[_cash(part, order["currency"]) for part in parts] if order["payment_mode"] == "cod" else None,
         timeline=[Happened(**row) for row in await store.timeline_of(tx, order_id)],
     )
@@ -175,16 +178,17 @@ def _part(part: Row, lines: Any) -> SupplierOrderShown:
     return SupplierOrderShown(**part, line_ids=mine)
 
 
-def _payment(order: Row, settings: Settings) -> PaymentShown | None:
+def _payment(order: Row, back: Money | None, settings: Settings) -> PaymentShown | None:
     if order["payment_id"] is None:
         return None
     due, expires_at = _money(order["due"], order["currency"]), order["expires_at"]
-    open_until = expires_at if order["payment_state"] == "PENDING" and order["state"] == "PLACED" else None
+    open_until = expires_at if order["payment_state"] in OPEN and order["state"] == "PLACED" else None
     return PaymentShown(
         payment_id=order["payment_id"],
         state=order["payment_state"],
         due=due,
         captured=_money(order["captured"], order["currency"]),
+        refund_due=back,
         expires_at=open_until,
         pay_url=open_until
         and codes.pay_url(settings.psp_url, settings.signing_key, order["payment_id"], due, open_until),

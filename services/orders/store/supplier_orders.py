@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from services.orders.domain.lifecycle import SupplierOrder
-from shared.contracts.values import OrderId, ShipmentId, SupplierId, SupplierOrderId
+from shared.contracts.values import OrderId, OrderState, PaymentMode, ShipmentId, SupplierId, SupplierOrderId
 from shared.kernel.database import Tx, columns
 
 _COLUMNS = "supplier_order_id, order_id, supplier_id, state, cancellation, shipment_id, cod_amount, cod_collected"
@@ -84,8 +84,8 @@ class Listed:
 
     part: SupplierOrder
     order_no: str
-    order_state: str
-    payment_mode: str
+    order_state: OrderState
+    payment_mode: PaymentMode
     currency: str
     placed_at: datetime
     lines: list[dict[str, Any]]

@@ -12,7 +12,7 @@ from services.orders.store import ledger as store
 from services.orders.store.ledger import Booked
 from shared.contracts.event import Cause
 from shared.contracts.orders import LedgerEntry, LedgerPosted
-from shared.contracts.values import Account, JournalId, OrderId
+from shared.contracts.values import Account, JournalId, Money, OrderId
 from shared.kernel.database import Tx
 from shared.kernel.ids import derived_id
 
@@ -75,6 +75,12 @@ async def balance(tx: Tx, party: str, currency: str | None) -> Balance:
         paid=0,
         entries=await store.newest_entries(tx, party, chosen, SHOWN, NEWEST),
     )
+
+
+async def refund_due(tx: Tx, order_id: OrderId, currency: str) -> Money | None:
+    """What the buyer is to get back for an order and has not got yet, in the order's own currency if any is."""
+    due = await store.refunds_due(tx, order_id)
+    return next((money for money in due if money.currency == currency), due[0] if due else None)
 
 
 def _journal_id(journal: Journal) -> JournalId:

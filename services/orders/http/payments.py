@@ -1,0 +1,53 @@
+"""Signed reports of payment providers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
+
+from services.orders.store.payments import Report
+from services.orders.usecases.payments import take_report
+from shared.contracts.values import Currency, PaymentId
+from shared.kernel.database import Tx
+from shared.kernel.http import Body, Call, Id, Routes
+
+MOST = 10**15  # as for an order: sums over many stay inside a bigint
+
+routes = Routes()
+
+
+class PaymentReport(Body):
+    """What the provider did; `amount` in minor units, `psp_ref` its own name for the act."""
+
+    payment_id: Id[PaymentId]
+    kind: Literal["captured", "failed", "refunded"]
+    amount: Annotated[int, Field(ge=0, le=MOST)]
+    currency: Currency
+    psp_ref: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    at: AwareDatetime
+    reason: Annotated[str, StringConstraints(max_length=500)] | None = None
+
+    @model_validator(mode="after")
+    def _money_moved(self) -> Self:
+        if self.kind != "failed" and self.amount == 0:
+            raise ValueError("the amount must be above zero")
+        return self
+
+
+class ReportTaken(BaseModel):
+    """What was made of it, the same for each repetition."""
+
+    payment_id: PaymentId
+    outcome: Literal["applied", "order_not_open", "amount_differs", "currency_differs", "failed", "too_late", "kept"]
+
+
+@routes.post("/payments/callbacks/{psp}", signed_by="psp")
+async def take_payment_report(call: Call, tx: Tx, body: PaymentReport) -> ReportTaken:
+    """Take a provider's report: stored as it came, in effect once."""
+    assert call.webhook_id is not None, "a signed call has an id"
+    said = body.model_dump(mode="json")
+    report = Report(psp=call.party, webhook_id=call.webhook_id, body=said, **dict(body))
+    return ReportTaken.model_validate(
+        {"payment_id": body.payment_id, "outcome": await take_report(tx, report, call.cause)}
+    )
