@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from shared.contracts.event import PARTITIONS, Topic
 from shared.kernel.database import Row
@@ -19,10 +21,28 @@ LINGER_MS = 2  # the outbox read already groups; waiting longer only adds to lat
 REQUEST_MS = 30_000  # longer than the relay's own patience, so that no batch expires behind the relay's back
 DAY_MS = 86_400_000
 METADATA_SECONDS = 20.0
+RETRY_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 class TopicDiffers(Exception):
     """A topic exists with another number of partitions: its keys would lose their order if it were changed."""
+
+
+async def until_reachable(bootstrap: str) -> None:
+    """Return when the broker answers; a worker that starts before its broker waits for it, it does not die."""
+    while True:
+        client = AIOKafkaClient(bootstrap_servers=bootstrap)
+        try:
+            await client.bootstrap()
+        except KafkaError as error:
+            log.warning("waiting for kafka", bootstrap=bootstrap, cause=repr(error))
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            return
+        finally:
+            await client.close()
 
 
 async def apply_topics(bootstrap: str, topics: Iterable[Topic], replicas: int = 1) -> list[str]:

@@ -13,8 +13,8 @@ from faststream.kafka import KafkaBroker
 from faststream.specification import AsyncAPI
 
 from shared.contracts.event import Event
-from shared.kernel import observe, timers
-from shared.kernel.database import Database
+from shared.kernel import kafka, observe, timers
+from shared.kernel.database import Database, is_transient
 from shared.kernel.delivery import Router
 from shared.kernel.delivery.pump import HOUSEKEEPING_SECONDS, Pump, tidy
 from shared.kernel.idempotency import sweep
@@ -56,9 +56,8 @@ def worker(settings: WorkerSettings, router: Router, publishes: Sequence[type[Ev
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        db = await Database.open(
-            settings.dsn, settings.service, size=settings.pool_size, application_name=f"wanpu-worker-{settings.service}"
-        )
+        db = await _opened(settings)
+        await kafka.until_reachable(settings.bootstrap)
         for pump in pumps:
             pump.db = db
         async with _running(db, settings, router):
@@ -67,6 +66,19 @@ def worker(settings: WorkerSettings, router: Router, publishes: Sequence[type[Ev
 
     title = f"Wanpu {settings.service}"
     return FastStream(broker, lifespan=lifespan, specification=AsyncAPI(title=title, version="1"), logger=None)
+
+
+async def _opened(settings: WorkerSettings) -> Database:
+    """The database, waited for while it is away."""
+    name = f"wanpu-worker-{settings.service}"
+    while True:
+        try:
+            return await Database.open(settings.dsn, settings.service, size=settings.pool_size, application_name=name)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("waiting for the database", service=settings.service, cause=repr(error))
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 @asynccontextmanager

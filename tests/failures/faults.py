@@ -84,7 +84,7 @@ async def f3_broker(rig: Rig, seed: int) -> str:
         pair.relay().start()
         pair.worker().start()
         async with Load(pair, 2000, random.Random(seed)) as load:
-            await asyncio.sleep(3)
+            await until("the first effect", lambda: _any(pair), QUIET_SECONDS)
             rig.kafka.kill()
             await asyncio.to_thread(rig.kafka.start)
             await asyncio.sleep(8)
