@@ -1,0 +1,1 @@
+"""The storefront service: creators, their shops, what is listed there, who brought the buyer."""
