@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -21,6 +21,8 @@ LINGER_MS = 2  # the outbox read already groups; waiting longer only adds to lat
 REQUEST_MS = 30_000  # longer than the relay's own patience, so that no batch expires behind the relay's back
 DAY_MS = 86_400_000
 METADATA_SECONDS = 20.0
+READ_MS = 200  # how long a reader of whole topics waits for more
+READ_RECORDS = 5_000
 RETRY_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
@@ -119,3 +121,54 @@ def to_headers(row: Row, source: str) -> list[tuple[str, bytes]]:
     ]
     headers += [(name, value.encode()) for name, value in row["headers"].items()]
     return headers
+
+
+async def read_all(bootstrap: str, topics: Sequence[str]) -> AsyncIterator[Any]:
+    """Every record of these topics from the first kept to the last at the start, in order inside a partition.
+
+    Without a group, so nothing of it stays behind.
+
+    Raises:
+        KafkaError: the broker is away, or a topic is missing.
+    """
+    consumer = AIOKafkaConsumer(
+        *topics,
+        bootstrap_servers=bootstrap,
+        group_id=None,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        request_timeout_ms=REQUEST_MS,
+    )
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets(sorted(consumer.assignment()))
+        left = {part for part, end in ends.items() if await consumer.position(part) < end}
+        while left:
+            for part, records in (await consumer.getmany(timeout_ms=READ_MS, max_records=READ_RECORDS)).items():
+                for record in records:
+                    if record.offset < ends[part]:
+                        yield record
+            left = {part for part in left if await consumer.position(part) < ends[part]}
+    finally:
+        await consumer.stop()
+
+
+async def behind(bootstrap: str, groups: Mapping[str, str]) -> dict[str, int]:
+    """How many records each group, given with its topic, has still to commit."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=REQUEST_MS)
+    topics = sorted(set(groups.values()))
+    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)
+    await admin.start()
+    await consumer.start()
+    try:
+        parts = sorted(consumer.assignment())
+        begins, ends = await consumer.beginning_offsets(parts), await consumer.end_offsets(parts)
+        found = {}
+        for group, topic in groups.items():
+            done = {part: known.offset for part, known in (await admin.list_consumer_group_offsets(group)).items()}
+            mine = [part for part in parts if part.topic == topic]
+            found[group] = sum(ends[part] - max(done.get(part, 0), begins[part]) for part in mine)
+        return found
+    finally:
+        await consumer.stop()
+        await admin.close()

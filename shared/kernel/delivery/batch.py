@@ -155,12 +155,11 @@ def _order(state: _Batch, candidates: Sequence[Arrived]) -> tuple[list[Arrived],
         assert arrived.stream is not None and arrived.position is not None
         if arrived.held:
             early.append(arrived)
-        elif arrived.position <= state.positions.get(arrived.stream, 0):
-            state.outcome.duplicate += 1
-        elif arrived.position in by_stream[arrived.stream]:
-            state.outcome.duplicate += 1
+        elif arrived.position > state.positions.get(arrived.stream, 0):
+            first = by_stream[arrived.stream].setdefault(arrived.position, arrived)
+            state.outcome.duplicate += first is not arrived
         else:
-            by_stream[arrived.stream][arrived.position] = arrived
+            state.outcome.duplicate += 1
     for stream, found in by_stream.items():
         following = state.positions.get(stream, 0) + 1
         while following in found:

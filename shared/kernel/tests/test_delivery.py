@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 
 from shared.kernel import dead_letters
-from shared.kernel.database import Database
+from shared.kernel.database import Database, Tx
 from shared.kernel.delivery import Router
 from shared.kernel.delivery.batch import apply
 from shared.kernel.delivery.records import read
@@ -147,7 +148,7 @@ async def test_a_replay_applies_the_dead_letter_and_all_behind_it_in_order_once(
     assert (await totals(gauge), await order_of(gauge, "a")) == ({"a": 10}, [1, 2, 3, 4])
 
 
-async def _add_up_mended(tx: mill.Tx, counted: list[mill.Counted]) -> None:
+async def _add_up_mended(tx: Tx, counted: Sequence[mill.Counted]) -> None:
     await mill.add_up(tx, [event.model_copy(update={"explode": False}).received(event.envelope) for event in counted])
 
 
@@ -212,4 +213,4 @@ async def test_a_batch_costs_a_bounded_number_of_statements(gauge: Database) -> 
 def test_a_topic_is_read_in_one_mode_only() -> None:
     router = mill.adding()
     with pytest.raises(ValueError, match="one mode"):
-        router.latest(mill.Reset, do=mill.mirror)
+        router.latest(mill.Counted, do=mill.mirror)
