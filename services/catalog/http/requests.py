@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -47,6 +48,12 @@ def _web_address(text: str) -> str:
     return text
 
 
+def _of_this_age(moment: datetime) -> datetime:
+    if not 2000 <= moment.year < 2200:  # near a calendar's ends a moment has no time in UTC, which the database wants
+        raise ValueError("give a moment between 2000 and 2199")
+    return moment
+
+
 def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(values)) < len(values):
         raise ValueError("each may be named once only")
@@ -56,6 +63,7 @@ def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
 Once = AfterValidator(_distinct)
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"\S")]
+Moment = Annotated[AwareDatetime, AfterValidator(_of_this_age)]
 Price = Annotated[Money, AfterValidator(above_zero), AfterValidator(_bounded)]
 Media = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_web_address)]
 Delta = Annotated[int, Field(ge=-MAX_DELTA, le=MAX_DELTA), AfterValidator(_not_zero)]
@@ -155,8 +163,8 @@ class NewOffer(Body):
     terms: WantedTerms
     adoption: Adoption
     invited: Annotated[tuple[Id[CreatorId], ...], Field(max_length=MAX_INVITED), Once] = ()
-    valid_from: AwareDatetime | None = None
-    valid_until: AwareDatetime | None = None
+    valid_from: Moment | None = None
+    valid_until: Moment | None = None
 
     @model_validator(mode="after")
     def _invites_someone(self) -> NewOffer:
