@@ -16,7 +16,7 @@ from services.orders.domain.agreement import Rules
 from services.orders.domain.order import Placed, PlaceOrder, Wanted
 from services.orders.usecases import intake, mirrors, stock
 from shared.contracts.catalog import OfferPublished, ProductPublished, StockAdjusted, SupplierOnboarded, Variant
-from shared.contracts.event import Cause
+from shared.contracts.event import Cause, Event
 from shared.contracts.storefront import Listing, OfferAdopted, StorefrontOpened
 from shared.contracts.values import (
     CommissionTerms,
@@ -135,9 +135,9 @@ class Market:
 
     db: Database
 
-    async def hear(self, *events: Any) -> None:
+    async def hear(self, *events: Event) -> None:
         """Apply mirrored events in this order, each in a transaction of its own."""
-        reactions = {
+        reactions: dict[type[Event], Any] = {
             SupplierOnboarded: mirrors.mirror_suppliers,
             ProductPublished: mirrors.mirror_products,
             OfferPublished: mirrors.mirror_offers,
@@ -147,7 +147,7 @@ class Market:
         }
         for event in events:
             async with self.db.transaction() as tx:
-                await reactions[type(event)](tx, [event])  # type: ignore[operator]
+                await reactions[type(event)](tx, [event])
 
     async def sell(self, goods: Goods, pieces: int = 100) -> Goods:
         """Put goods on sale with so many pieces in stock."""

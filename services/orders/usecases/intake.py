@@ -58,12 +58,12 @@ async def place_orders(tx: Tx, requests: Sequence[Request], rules: Rules) -> lis
     answers = [_attempt(each.order, _shelf(found), rules) for each in requests]
     rows = await stock_store.lock(tx, {variant for each in _placed(answers) for variant in domain.pieces(each)})
     answers = _share_out(answers, rows)
-    await _write(tx, [Standing(order, each.because) for order, each in _pairs(answers, requests)], rows)
+    await _write(tx, [Accepted(order, each.because) for order, each in _pairs(answers, requests)], rows)
     return answers
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Accepted:
     """An order that is to be written, and what led to it."""
 
     order: Placed
@@ -112,32 +112,32 @@ def _is_young(listing: ListingId) -> bool:
     return age is not None and abs(age) < ARRIVAL_SECONDS  # abs: clocks differ, and nobody made it far ahead
 
 
-async def _write(tx: Tx, standing: Sequence[Standing], rows: Mapping[VariantId, Stock]) -> None:
+async def _write(tx: Tx, accepted: Sequence[Accepted], rows: Mapping[VariantId, Stock]) -> None:
     """All that follows from orders that stand; stock once, with the pieces summed; what is told, last."""
-    if not standing:
+    if not accepted:
         return
-    told = [_tell(each) for each in standing]
+    told = [_tell(each) for each in accepted]
     await store.insert_orders(tx, [new for new, _ in told])
-    await lifecycle.note(tx, [note for each in standing for note in _notes(each.order)])
-    news = await _reserve(tx, standing, rows)
-    await _schedule(tx, standing)
+    await lifecycle.note(tx, [note for each in accepted for note in _notes(each.order)])
+    news = await _reserve(tx, accepted, rows)
+    await _schedule(tx, accepted)
     await outbox.append(tx, [*(event for _, events in told for event in events), *news])
 
 
-async def _reserve(tx: Tx, standing: Sequence[Standing], rows: Mapping[VariantId, Stock]) -> list[Event]:
+async def _reserve(tx: Tx, accepted: Sequence[Accepted], rows: Mapping[VariantId, Stock]) -> list[Event]:
     wanted: Counter[VariantId] = Counter()
     causes: dict[VariantId, Cause] = {}
-    for each in standing:
+    for each in accepted:
         needed = domain.pieces(each.order)
         wanted += needed
         causes |= dict.fromkeys(needed, each.because)  # who takes the last pieces is why they are gone
     return await stock.settle(tx, [rows[one].reserve(count) for one, count in wanted.items()], lambda one: causes[one])
 
 
-async def _schedule(tx: Tx, standing: Sequence[Standing]) -> None:
+async def _schedule(tx: Tx, accepted: Sequence[Accepted]) -> None:
     """An `expire_order` timer for each that waits; one statement for each length of waiting, and there are two."""
     waits: dict[float, dict[str, Cause]] = {}
-    for each in standing:
+    for each in accepted:
         if each.order.expires_at:
             seconds = (each.order.expires_at - each.order.placed_at).total_seconds()
             waits.setdefault(seconds, {})[each.order.order_id] = each.because
@@ -150,7 +150,7 @@ def _notes(order: Placed) -> list[Note]:
     return [Note(order.order_id, what) for what in whats]
 
 
-def _tell(each: Standing) -> tuple[NewOrder, list[Event]]:
+def _tell(each: Accepted) -> tuple[NewOrder, list[Event]]:
     """The order's row and its events; the address is told at placement, so that it waits for the parcel."""
     order = each.order
     agreed = _agreed(order)
