@@ -21,6 +21,7 @@ from shared.contracts.values import (
     SupplierId,
     SupplierOrderId,
 )
+from shared.kernel.auth import Role
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
 from shared.kernel.http import Body, Call, Id, Listed, Page, Routes
@@ -34,7 +35,7 @@ from .usecases.reading import Tracked
 
 routes = Routes()
 
-READERS: Any = {"supplier", "carrier", "operator", "service"}
+READERS: frozenset[Role] = frozenset({"supplier", "carrier", "operator", "service"})
 Carrier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 # What carriers print: letters, digits, dashes; no blanks, which get lost on the way.
 Waybill = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$")]

@@ -13,6 +13,7 @@ from ..store import details as store
 
 FORGET = "forget_details"
 FORGET_ROWS = 1_000  # bounds one transaction
+SOON_SECONDS = 1.0
 FORGET_EVERY_SECONDS = 3_600.0  # a day's limit kept to the hour
 
 
@@ -24,5 +25,5 @@ async def learn_details(tx: Tx, given: Sequence[DeliveryDetailsGiven]) -> None:
 async def forget_details(tx: Tx, due: Sequence[Timer], keep_seconds: float) -> None:
     """Delete what is no longer needed, and come back: soon when there is more."""
     deleted = await store.delete_details(tx, keep_seconds, FORGET_ROWS)
-    pause = 1.0 if deleted == FORGET_ROWS else min(FORGET_EVERY_SECONDS, keep_seconds)
+    pause = SOON_SECONDS if deleted == FORGET_ROWS else max(SOON_SECONDS, min(FORGET_EVERY_SECONDS, keep_seconds))
     await timers.schedule(tx, FORGET, [timer.subject for timer in due], pause, due[0].cause)
