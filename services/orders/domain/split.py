@@ -52,14 +52,9 @@ def reverse(remaining: Split, amount: int) -> Split:
     shares = [share.amount.amount for share in remaining]
     if not 0 <= amount <= sum(shares):
         raise Rejected("refund_exceeds_line", f"Take back from 0 to {sum(shares)} minor units.", remaining=sum(shares))
-    return with_amounts(
+    return _with_amounts(
         remaining, [share - part for share, part in zip(shares, apportion(amount, shares), strict=True)]
     )
-
-
-def taken(before: Split, after: Split) -> Split:
-    """What a reversal took from each share."""
-    return with_amounts(before, [b.amount.amount - a.amount.amount for b, a in zip(before, after, strict=True)])
 
 
 def apportion(amount: int, weights: Sequence[int]) -> list[int]:
@@ -73,7 +68,7 @@ def apportion(amount: int, weights: Sequence[int]) -> list[int]:
     return [part + (place in lucky) for place, (part, _) in enumerate(parts)]
 
 
-def with_amounts(split: Split, amounts: Sequence[int]) -> Split:
+def _with_amounts(split: Split, amounts: Sequence[int]) -> Split:
     """The same parties with other amounts."""
     return tuple(
         share.model_copy(update={"amount": Money(amount=amount, currency=share.amount.currency)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -108,6 +109,18 @@ async def test_an_expired_touch_pays_no_referrer(market: Market) -> None:
     assert [share.party_kind for share in order.lines[0].split] == ["supplier", "creator", "platform"]
 
 
+async def test_another_currency_is_never_below_the_limit(market: Market) -> None:
+    goods = await market.sell(Goods(price=1, currency="USD"))
+    assert (await market.placed(order_of(goods))).state == "PLACED"
+
+
+async def test_an_order_has_a_number_that_people_can_read_out(market: Market) -> None:
+    goods = await market.sell(Goods())
+    numbers = {(await market.placed(order_of(goods))).order_no for _ in range(3)}
+    assert len(numbers) == 3
+    assert all(re.fullmatch("[0-9]{6}(-[0-9A-HJKMNP-TV-Z]{5}){2}", number) for number in numbers)
+
+
 async def test_a_load_test_is_marked_on_the_order_and_on_every_event(market: Market) -> None:
     goods = await market.sell(Goods(loadtest=True), 5)
     await market.db.pool.execute("DELETE FROM outbox")
@@ -203,6 +216,11 @@ async def test_limits_hold(market: Market, rules: Rules) -> None:
     goods = await market.sell(Goods())
     order = order_of(goods, goods.wanted(1), goods.wanted(2))
     refused_with("limit_exceeded", await market.refused(order, rules))
+
+
+async def test_no_sum_comes_near_what_the_database_can_count(market: Market) -> None:
+    goods = await market.sell(Goods(price=10**15))
+    refused_with("limit_exceeded", await market.refused(order_of(goods, goods.wanted(2))))
 
 
 async def test_a_forged_touch_is_refused(market: Market) -> None:
