@@ -1,0 +1,141 @@
+"""Where the demo runs: a stack of its own, or the one that docker compose keeps."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.embedded.process import LOOPBACK, StackError
+from shared.kernel.settings import with_password
+from wanpu import keys
+from wanpu.layout import AUDITOR, DATABASE, KAFKA_PORT, POSTGRES_PORT, SANDBOX, SERVICES, Ports
+from wanpu.local.stack import Stack
+
+OFFSETS = range(10_000, 20_000, 100)  # beside a stack on the usual ports, below those that systems give away
+# A week in seconds: a code or a payment is waited for as long as the rest of the demo takes.
+PERIODS = {
+    "WANPU_COD_CONFIRM_SECONDS": "20",
+    "WANPU_PREPAID_EXPIRE_SECONDS": "20",
+    "WANPU_AFTER_SALE_SECONDS": "2",
+    "WANPU_SANDBOX_PACE": "0.1",
+}
+COMPOSE_KEYS = Path("secrets")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stack that runs; `keys` holds the operator's folder, `logs` says where to look when something is wrong."""
+
+    urls: dict[str, str]
+    keys: Path
+    bootstrap: str
+    auditor_dsn: str
+    logs: str
+
+
+@contextmanager
+def embedded(say: Say, data: Path | None = None, port_offset: int | None = None) -> Iterator[Place]:
+    """A stack of our own, stopped in the end; its folder is removed if we made it and all went well."""
+    folder = data or Path(tempfile.mkdtemp(prefix="wanpu-demo-"))
+    offset = free_offset() if port_offset is None else port_offset
+    stack = Stack(folder, offset, env=PERIODS, quiet_sandbox=True, progress=say)
+    try:
+        with _until_signal():
+            stack.start()
+            yield Place(
+                urls=by_name(stack.urls),
+                keys=stack.secrets,
+                bootstrap=stack.bootstrap,
+                auditor_dsn=stack.auditor_dsn(),
+                logs=f"the logs are in {folder / 'logs'}",
+            )
+    finally:
+        say("stopping the stack")
+        with _undisturbed():
+            stack.stop()
+    if data is None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def compose(_say: Say) -> Iterator[Place]:
+    """The stack of docker compose on its usual ports.
+
+    Raises:
+        StackError: its keys are not where compose puts them.
+    """
+    folder = Path(os.environ.get("WANPU_KEYS_DIR", COMPOSE_KEYS)).absolute()
+    try:
+        password = keys.read(folder, keys.OPERATOR, keys.AUDITOR_PASSWORD)
+    except OSError as error:
+        raise StackError(
+            f"no keys in {folder} ({error.strerror}): run `docker compose up --build --wait` first, "
+            "or name their folder in WANPU_KEYS_DIR"
+        ) from error
+    with _until_signal():
+        yield Place(
+            urls=by_name(Ports().urls()),
+            keys=folder,
+            bootstrap=f"{LOOPBACK}:{KAFKA_PORT}",
+            auditor_dsn=with_password(f"postgresql://{AUDITOR}@{LOOPBACK}:{POSTGRES_PORT}/{DATABASE}", password),
+            logs="see `docker compose logs`",
+        )
+
+
+def by_name(variables: dict[str, str]) -> dict[str, str]:
+    """`{"orders": "http://127.0.0.1:8103", …}` from the variables that processes are told."""
+    return {name: variables[f"WANPU_{name.upper()}_URL"] for name in (*SERVICES, *SANDBOX)}
+
+
+def free_offset() -> int:
+    """The first offset at which every port is free.
+
+    Raises:
+        StackError: there is none.
+    """
+    for offset in OFFSETS:
+        ports = Ports(offset)
+        wanted = [ports.postgres, ports.kafka, ports.kafka_controller, *map(ports.sandbox, SANDBOX)]
+        if all(map(_is_free, [*wanted, *map(ports.api, SERVICES), *map(ports.worker, SERVICES)])):
+            return offset
+    raise StackError("no hundred ports from 10000 on are free: name an offset with --port-offset N")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+@contextmanager
+def _until_signal() -> Iterator[None]:
+    """SIGTERM ends it as Ctrl-C does, so that nothing is left running."""
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C must not leave half of it running."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,123 @@
+"""What the demo tells in the end: one order's trail through the topics, and who is owed what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from rich.table import Table
+
+from shared.contracts import TOPICS
+from shared.kernel.kafka import read_all
+from wanpu.demo.client import Json
+from wanpu.demo.market import Market
+from wanpu.demo.shopping import COD_ABOVE, FATES, Fate, Order
+
+REQUEST = "a request"  # what an event without a causing event follows from
+COLUMNS = ("held", "available", "in_payout", "paid")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as it lies in its topic."""
+
+    event_id: str
+    at: datetime
+    type: str
+    topic: str
+    because: str | None
+    body: Json
+
+    @property
+    def name(self) -> str:
+        return self.type.split(".")[2]
+
+    @property
+    def service(self) -> str:
+        return self.type.split(".")[1]
+
+
+async def told(bootstrap: str) -> list[Told]:
+    """Every event of every topic, once each, by time."""
+    events: dict[str, Told] = {}
+    async for record in read_all(bootstrap, [topic.name for topic in TOPICS]):
+        event = _event(record)
+        events.setdefault(event.event_id, event)
+    return sorted(events.values(), key=lambda event: (event.at, event.event_id))
+
+
+def _event(record: Any) -> Told:
+    headers = {name: value.decode() for name, value in record.headers}
+    at = datetime.fromisoformat(headers["ce_time"])
+    because = headers.get("ce_causationid")
+    return Told(headers["ce_id"], at, headers["ce_type"], record.topic, because, orjson.loads(record.value))
+
+
+def exemplary(orders: Sequence[Order]) -> Order:
+    """The order whose trail says most: confirmed by code, several suppliers, from an article if there is one."""
+    return max(
+        orders,
+        key=lambda order: (order.fate is COD_ABOVE, order.basket.suppliers, order.entry_point == "article"),
+    )
+
+
+def trail(order: Order, events: Sequence[Told]) -> Table:
+    """Each event of an order with its service, topic, time and cause; ids by their last four letters."""
+    names = {event.event_id: event for event in events}
+    mine = [event for event in events if event.body.get("order_id") == order.order_id]
+    table = Table(title=f"The trail of {order.order_no}: {order.fate.name}, came by {order.entry_point}")
+    for column in ("ms", "event", "id", "service", "topic", "because of"):
+        table.add_column(column, justify="right" if column == "ms" else "left", no_wrap=True)
+    for event in mine:
+        after = (event.at - mine[0].at).total_seconds() * 1000
+        row = (event.name, event.event_id[-4:], event.service, event.topic, _because(event, names))
+        table.add_row(f"{after:,.0f}", *row)
+    return table
+
+
+def _because(event: Told, names: Mapping[str, Told]) -> str:
+    if event.because is None:
+        return REQUEST
+    cause = names.get(event.because)
+    return f"{cause.name} {cause.event_id[-4:]}" if cause else REQUEST
+
+
+async def owed(market: Market, events: Sequence[Told]) -> Table:
+    """Who is owed what, party by party, and what the platform itself has earned."""
+    table = Table(title="Who is owed what (CNY)")
+    table.add_column("party")
+    for column in COLUMNS:
+        table.add_column(column.replace("_", " "), justify="right")
+    for party, name in market.names.items():
+        balance = await market.platform.operator.get("orders", f"/balances/{party}")
+        kind = "supplier" if party in market.suppliers else "creator"
+        table.add_row(f"{name} ({kind})", *(_yuan(balance[column]["amount"]) for column in COLUMNS))
+    table.add_section()
+    for account, name in (("platform_revenue", "the platform's revenue"), ("carrier_cash", "cash with the carrier")):
+        table.add_row(name, _yuan(_sum(account, events)), *[""] * 3)
+    return table
+
+
+def _sum(account: str, events: Sequence[Told]) -> int:
+    """An account's balance from the public journals, above zero whichever its side."""
+    entries = [entry for event in events if event.name == "LedgerPosted" for entry in event.body["entries"]]
+    return abs(sum(int(entry["credit"]) - int(entry["debit"]) for entry in entries if entry["account"] == account))
+
+
+def fates(found: Mapping[tuple[Fate, str], int]) -> Table:
+    """What became of the orders."""
+    table = Table(title=f"What became of {sum(found.values())} orders")
+    for column in ("orders", "fate", "state"):
+        table.add_column(column, justify="right" if column == "orders" else "left")
+    for fate in FATES:
+        states = {state: count for (other, state), count in found.items() if other is fate}
+        shown = ", ".join(states) if len(states) == 1 else ", ".join(f"{n} {state}" for state, n in states.items())
+        table.add_row(str(sum(states.values())), fate.name, shown)
+    return table
+
+
+def _yuan(amount: int) -> str:
+    return f"{amount / 100:,.2f}"
