@@ -29,6 +29,8 @@ OPERATOR = "operator"
 SIGNING_KEY = "signing.key"
 AUDITOR_PASSWORD = "auditor_password"
 FOLDERS = (OPERATOR, *SERVICES, *(f"sandbox-{name}" for name in SANDBOX))
+SERVICE_TOKEN = "service_token"
+SERVICE_TOKEN_SECONDS = 10 * 365 * 86_400  # like the other secrets it lasts until it is rotated: its file removed
 KEY_BYTES = 32  # Standard Webhooks asks for 24 to 64; HMAC-SHA256 gains nothing beyond 32
 # The kernel looks a signer's keys up as webhook_<signer>; the same file answers to both names.
 ALIASES = {f"{name}_webhook_keys": f"webhook_{name}" for name in ("psp", "carrier", "bank")}
@@ -76,7 +78,7 @@ def init(folder: Path) -> list[Path]:
     """Make what is missing and return those files; what is there is never changed."""
     for name in FOLDERS:
         (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    made = _make_signing_key(folder)
+    made = _make_signing_key(folder) + _make_service_token(folder)
     for secret in SECRETS:
         made += _share(folder, secret)
     return made
@@ -110,6 +112,17 @@ def _make_signing_key(folder: Path) -> list[Path]:
         if owner != OPERATOR:
             made += _write(folder / owner / "token_public_key", text)
     return made
+
+
+def _make_service_token(folder: Path) -> list[Path]:
+    """The token the storefront speaks with when it passes an anonymous buyer's request on to orders."""
+    from shared.kernel.auth import mint
+
+    file = folder / "storefront" / SERVICE_TOKEN
+    if file.exists():
+        return []
+    private = (folder / OPERATOR / SIGNING_KEY).read_text()
+    return _write(file, mint(private, "service", "storefront", SERVICE_TOKEN_SECONDS))
 
 
 def _share(folder: Path, secret: Secret) -> list[Path]:

@@ -52,6 +52,15 @@ def test_a_minted_token_is_known_to_every_service(tmp_path: Path) -> None:
     assert (claims.role, claims.party, claims.loadtest) == ("buyer", "b-1", True)
 
 
+def test_the_storefront_alone_may_speak_for_anonymous_buyers(tmp_path: Path) -> None:
+    keys.init(tmp_path)
+    assert [file.parent.name for file in tmp_path.rglob(keys.SERVICE_TOKEN)] == ["storefront"]
+    claims = Verifier(keys.read(tmp_path, "orders", "token_public_key")).verify(
+        keys.read(tmp_path, "storefront", keys.SERVICE_TOKEN)
+    )
+    assert (claims.role, claims.party) == ("service", "storefront")
+
+
 def test_a_webhook_signed_by_the_sandbox_is_known_to_its_receiver(tmp_path: Path) -> None:
     keys.init(tmp_path)
     headers = sign([keys.read(tmp_path, "sandbox-carrier", "carrier_webhook_keys")], b"{}", "r-1")
