@@ -36,6 +36,12 @@ class Cause:
     loadtest: bool = False
 
 
+_UNCAUSED = Cause()
+
+
+_NO_CAUSE = Cause()
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """What travels in the headers beside a received event (CloudEvents 1.0 binary mode)."""
@@ -65,7 +71,7 @@ class Event(BaseModel):
     type: ClassVar[str]
 
     _position: int = PrivateAttr(default=0)
-    _cause: Cause = PrivateAttr(default=Cause())
+    _cause: Cause = PrivateAttr(default_factory=lambda: _UNCAUSED)  # a plain default is deep-copied for every event
     _envelope: Envelope | None = PrivateAttr(default=None)
 
     @property

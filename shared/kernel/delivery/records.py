@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,9 @@ from shared.kernel.delivery.router import Subscription
 from shared.kernel.ids import VERSION_7
 
 TEXT_CHARACTERS = 255  # of a key or a type: far above ours, far below what an index entry can hold
+
+Headers = Mapping[str, str | None]  # None: null, or not UTF-8
+_UUID7 = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 class Record(Protocol):
@@ -68,8 +73,9 @@ def read(record: Record, subscription: Subscription) -> Arrived:
         record.topic, record.partition, record.offset, record.key, record.value, tuple(record.headers or ())
     )
     try:
-        _read_stream(arrived)
-        _read_event(arrived, subscription)
+        headers = _headers(arrived)
+        _read_stream(arrived, headers)
+        _read_event(arrived, headers, subscription)
     except Fault as fault:
         arrived.fault = str(fault)
     except ValidationError as error:
@@ -81,12 +87,11 @@ def read(record: Record, subscription: Subscription) -> Arrived:
     return arrived
 
 
-def _read_stream(arrived: Arrived) -> None:
+def _read_stream(arrived: Arrived, headers: Headers) -> None:
     """Key, id and position: what decides where in its stream a record stands."""
     if arrived.key is None:
         raise Fault("no key")
     arrived.stream = _text(arrived.key, "key")
-    headers = _headers(arrived)
     arrived.type = _text((headers.get("ce_type") or "").encode(), "ce_type") or None
     arrived.event_id = headers.get("ce_id")
     arrived.position = _position(headers.get("ce_aggregateversion"))
@@ -101,13 +106,14 @@ def _read_stream(arrived: Arrived) -> None:
             if value is None
         ]
         raise Fault(f"no {', '.join(missing)} in the headers")
-    if not _is_uuid7(arrived.event_id):
-        raise Fault(f"ce_id {arrived.event_id!r} is not a UUIDv7")
-    if broken := [name for name, value in headers.items() if value is None]:
-        raise Fault(f"header {broken[0]} is null or not UTF-8")
+    if not _UUID7.fullmatch(arrived.event_id):
+        arrived.event_id = _canonical_uuid7(arrived.event_id)
+    if None in headers.values():
+        broken = next(name for name, value in headers.items() if value is None)
+        raise Fault(f"header {broken} is null or not UTF-8")
 
 
-def _read_event(arrived: Arrived, subscription: Subscription) -> None:
+def _read_event(arrived: Arrived, headers: Headers, subscription: Subscription) -> None:
     model = subscription.events.get(arrived.type or "")
     if model is None:
         _refuse_unknown_major(arrived.type or "", subscription)
@@ -117,7 +123,7 @@ def _read_event(arrived: Arrived, subscription: Subscription) -> None:
     event = model.model_validate_json(arrived.value)
     if event.key != arrived.stream:
         raise Fault(f"the body is about {event.key}, the key says {arrived.stream}")
-    arrived.event = event.received(_envelope(arrived))
+    arrived.event = event.received(_envelope(arrived, headers))
 
 
 def _refuse_unknown_major(type_: str, subscription: Subscription) -> None:
@@ -128,8 +134,7 @@ def _refuse_unknown_major(type_: str, subscription: Subscription) -> None:
         raise Fault(f"{type_}: this service reads {', '.join(known)}")
 
 
-def _envelope(arrived: Arrived) -> Envelope:
-    headers = _headers(arrived)
+def _envelope(arrived: Arrived, headers: Headers) -> Envelope:
     try:
         time = datetime.fromisoformat(headers.get("ce_time") or "")
     except ValueError as error:
@@ -144,14 +149,18 @@ def _envelope(arrived: Arrived) -> Envelope:
     return Envelope(arrived.event_id, time, headers.get("ce_source") or "", arrived.position, cause)
 
 
-def _headers(arrived: Arrived) -> dict[str, str | None]:
-    headers: dict[str, str | None] = {}
-    for name, value in arrived.headers:
-        try:
-            headers[name] = None if value is None else value.decode()
-        except UnicodeDecodeError:
-            headers[name] = None
-    return headers
+def _headers(arrived: Arrived) -> Headers:
+    try:
+        return {name: value.decode() if value is not None else None for name, value in arrived.headers}
+    except UnicodeDecodeError:
+        return {name: _text_or_none(value) for name, value in arrived.headers}
+
+
+def _text_or_none(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _text(value: bytes, what: str) -> str:
@@ -169,11 +178,12 @@ def _position(value: str | None) -> int | None:
     return int(value) if value and value.isascii() and value.isdigit() and 0 < int(value) < 2**63 else None
 
 
-def _is_uuid7(value: str) -> bool:
-    try:
-        return uuid.UUID(value).version == VERSION_7
-    except ValueError:
-        return False
+def _canonical_uuid7(value: str) -> str:
+    """The form in which the database gives an id back, of one that came in capitals or without dashes."""
+    with contextlib.suppress(ValueError):
+        if (found := uuid.UUID(value)).version == VERSION_7:
+            return str(found)
+    raise Fault(f"ce_id {value!r} is not a UUIDv7")
 
 
 def pack_headers(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, Any]:

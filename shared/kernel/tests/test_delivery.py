@@ -42,6 +42,13 @@ async def test_a_duplicate_is_known_by_its_position_when_the_inbox_forgot_it(gau
     assert await totals(gauge) == {"a": 5}
 
 
+async def test_an_id_in_capitals_is_the_same_id(gauge: Database) -> None:
+    first = counted("a", 1, 5)
+    shouted = next(value for name, value in first.headers if name == "ce_id" and value).upper()
+    outcome = await deliver(gauge, ADDING, [changed(first, ce_id=shouted), first])
+    assert (await totals(gauge), outcome.applied, outcome.duplicate) == ({"a": 5}, 1, 1)
+
+
 async def test_what_comes_too_early_waits_for_what_is_missing(gauge: Database) -> None:
     await deliver(gauge, ADDING, [counted("a", 3, 100), counted("b", 1, 1)])
     await deliver(gauge, ADDING, [counted("a", 2, 10)])
