@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -28,11 +29,20 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """The run's PostgreSQL."""
+    """The run's PostgreSQL; it need not survive the machine, so it does not wait for the disk."""
     server = Postgres(tmp_path_factory.mktemp("postgres") / "data", free_port())
     server.start()
+    asyncio.run(_stop_waiting_for_the_disk(server.dsn()))
     yield server
     server.remove()
+
+
+async def _stop_waiting_for_the_disk(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        await connection.execute(f"ALTER SYSTEM SET {setting} = off")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.close()
 
 
 @pytest.fixture(scope="session")
