@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -160,7 +161,8 @@ def rig() -> Iterator[Rig]:
         yield made
     finally:
         made.kafka.stop()
-        made.postgres.stop()
+        made.postgres.remove()
+        shutil.rmtree(made.kafka.data, ignore_errors=True)
         print(f"logs of the processes: {folder}")
 
 

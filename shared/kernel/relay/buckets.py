@@ -11,7 +11,9 @@ import asyncpg
 from shared.kernel import database
 from shared.kernel.outbox import BUCKETS
 
-IDLE_SESSION_TIMEOUT = "8s"  # keepalive can't see a stopped process; 8 s and the heir's next look stay under the 12 s promised (F12)
+IDLE_SESSION_TIMEOUT = (
+    "8s"  # keepalive can't see a stopped process; 8 s and the heir's next look stay under the 12 s promised (F12)
+)
 TOUCH_SECONDS = 3.0  # well inside the session timeout, also while sends are pending
 SHARE_SECONDS = 1.0  # how soon a relay notices that another came or went
 
