@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -12,9 +13,16 @@ from shared.contracts.orders.availability import AvailabilityState
 from shared.contracts.values import OfferId, OfferVersion
 from shared.kernel.database import Tx, columns
 
+
+def _listed(values: Sequence[str]) -> str:
+    """A list as JSON text: in an array of arrays the driver would see one array of two dimensions."""
+    return json.dumps(values)
+
+
 _UPSERT_SUPPLIERS = """
     INSERT INTO suppliers (supplier_id, name, regions, cod_allowed)
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::bool[]) AS s (id, name, regions, cod)
+    SELECT id, name, regions::jsonb, cod
+      FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bool[]) AS s (id, name, regions, cod)
      ORDER BY id
     ON CONFLICT (supplier_id) DO UPDATE
        SET name = excluded.name, regions = excluded.regions, cod_allowed = excluded.cod_allowed
@@ -22,13 +30,14 @@ _UPSERT_SUPPLIERS = """
 
 
 async def upsert_suppliers(tx: Tx, told: Sequence[SupplierState]) -> None:
-    rows = [(each.supplier_id, each.name, list(each.regions), each.cod_allowed) for each in told]
+    rows = [(each.supplier_id, each.name, _listed(each.regions), each.cod_allowed) for each in told]
     await tx.execute(_UPSERT_SUPPLIERS, *columns(rows, 4))
 
 
 _UPSERT_PRODUCTS = """
     INSERT INTO products (product_id, supplier_id, state, title, description, kind, media)
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[])
+    SELECT id, supplier_id, state, title, description, kind, media::jsonb
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
              AS p (id, supplier_id, state, title, description, kind, media)
      ORDER BY id
     ON CONFLICT (product_id) DO UPDATE
@@ -51,7 +60,7 @@ _UPSERT_VARIANTS = """
 
 async def upsert_products(tx: Tx, told: Sequence[ProductState]) -> None:
     rows: list[tuple[Any, ...]] = [
-        (p.product_id, p.supplier_id, p.state, p.title, p.description, p.kind, list(p.media)) for p in told
+        (p.product_id, p.supplier_id, p.state, p.title, p.description, p.kind, _listed(p.media)) for p in told
     ]
     variants: list[tuple[Any, ...]] = [
         (v.variant_id, p.product_id, v.spec, v.list_price.amount, v.list_price.currency)
@@ -65,8 +74,9 @@ async def upsert_products(tx: Tx, told: Sequence[ProductState]) -> None:
 
 _UPSERT_OFFERS = """
     INSERT INTO offers (offer_id, supplier_id, state, variant_ids, adoption, invited, valid_from, valid_until)
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::text[], $6::jsonb[], $7::timestamptz[],
-                         $8::timestamptz[])
+    SELECT id, supplier_id, state, variant_ids::jsonb, adoption, invited::jsonb, valid_from, valid_until
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                  $8::timestamptz[])
              AS o (id, supplier_id, state, variant_ids, adoption, invited, valid_from, valid_until)
      ORDER BY id
     ON CONFLICT (offer_id) DO UPDATE
@@ -85,7 +95,7 @@ async def upsert_offers(tx: Tx, told: Sequence[OfferState]) -> None:
     """Mirror the offers; their rows stay locked, so that an adoption under way ends before or starts after."""
     rows: list[tuple[Any, ...]] = [
         (
-            *(o.offer_id, o.supplier_id, o.state, list(o.variant_ids), o.adoption, list(o.invited)),
+            *(o.offer_id, o.supplier_id, o.state, _listed(o.variant_ids), o.adoption, _listed(o.invited)),
             *(o.valid_from, o.valid_until),
         )
         for o in told
