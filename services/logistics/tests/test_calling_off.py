@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.logistics.tests.world import World, confirmed, line
+from services.logistics.tests.world import World, abreast, confirmed, line
 from shared.contracts.orders import OrderConfirmed
 
 
@@ -59,7 +59,7 @@ async def test_of_a_cancellation_and_a_hand_over_at_the_same_time_exactly_one_wi
         return answer.status_code, parcel
 
     pairs = enumerate(zip(orders, parcels, strict=True))
-    outcomes = await asyncio.gather(*(race(order, parcel, number) for number, (order, parcel) in pairs))
+    outcomes = await abreast(race(order, parcel, number) for number, (order, parcel) in pairs)
     told: dict[str, set[str]] = {parcel: set() for parcel in parcels}
     for event in await logistics.told():
         told[event.key].add(event.type)

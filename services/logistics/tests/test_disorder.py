@@ -9,12 +9,12 @@ from typing import Any, get_args
 
 from services.logistics.domain import ParcelKind
 from services.logistics.domain.parcel import AHEAD
-from services.logistics.tests.world import NOON, World, yuan
+from services.logistics.tests.world import NOON, World, abreast, yuan
 from shared.contracts.values import ParcelState
 from shared.kernel.ids import new_id
 
 SEED = 20261122
-PARCELS, REPORTS = 25, 10
+PARCELS, REPORTS = 20, 8
 
 
 def some_report(chance: random.Random, waybill: str) -> dict[str, Any]:
@@ -37,7 +37,7 @@ async def one_parcel(logistics: World, parcel: str, number: int) -> None:
 
 async def test_whatever_carriers_report_states_are_legal_streams_whole_and_cash_accounted_for(logistics: World) -> None:
     parcels = [await logistics.parcel() for _ in range(PARCELS)]
-    await asyncio.gather(*(one_parcel(logistics, parcel, number) for number, parcel in enumerate(parcels)))
+    await abreast(one_parcel(logistics, parcel, number) for number, parcel in enumerate(parcels))
     streams: dict[str, list[tuple[int, ParcelState]]] = {parcel: [] for parcel in parcels}
     for event in await logistics.told():
         streams[event.key].append((event.position, event.body["parcel_state"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from services.logistics.tests.world import NOON, World
+from services.logistics.tests.world import NOON, World, abreast
 from shared.kernel import webhooks
 
 
@@ -114,10 +114,11 @@ async def test_reports_wait_for_their_waybill_and_apply_by_their_time(logistics:
 
 async def test_a_report_that_meets_the_hand_over_is_never_left_behind(logistics: World) -> None:
     parcels = [await logistics.parcel() for _ in range(40)]
-    await asyncio.gather(
-        *(logistics.hand_over(parcel, f"M-{n}") for n, parcel in enumerate(parcels)),
-        *(logistics.report("delivered", 1, f"M-{n}") for n in range(40)),
-    )
+
+    async def meet(parcel: str, waybill: str) -> None:
+        await asyncio.gather(logistics.hand_over(parcel, waybill), logistics.report("delivered", 1, waybill))
+
+    await abreast(meet(parcel, f"M-{number}") for number, parcel in enumerate(parcels))
     assert {await state(logistics, parcel) for parcel in parcels} == {"DELIVERED"}
     assert await logistics.discrepancies() == []
 
