@@ -18,6 +18,7 @@ from services.orders.store import stock as stock_store
 from services.orders.store.intake import Found, NewOrder
 from services.orders.store.lifecycle import Note
 from services.orders.usecases import stock
+from services.orders.usecases.lifecycle import EXPIRE_ORDER
 from shared.contracts.event import Cause, Event
 from shared.contracts.orders import (
     ConfirmationCodeIssued,
@@ -34,7 +35,6 @@ from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
 from shared.kernel.ids import age_seconds, new_id
 
-EXPIRE_ORDER = "expire_order"  # timer: an order that was not confirmed in time
 ARRIVAL_SECONDS = 10.0  # an event is here within a second; an id that old and still unknown is none of ours
 
 
