@@ -119,7 +119,7 @@ class _Line:
             self._partitions[topic] = len(await self._producer.partitions_for(topic))
         place = (topic, kafka.partition_of(key, self._partitions[topic]))
         batch = self._filling.get(place)
-        if batch is not None and batch.append(timestamp=None, key=key, value=body, headers=headers):
+        if batch is not None and batch.append(timestamp=None, key=key, value=body, headers=headers) is not None:
             return
         if batch is not None:
             self._hand_over(place, batch)
