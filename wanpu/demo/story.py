@@ -41,19 +41,22 @@ class Told:
 
 
 async def told(bootstrap: str) -> list[Told]:
-    """Every event of every topic, once each, by time."""
+    """Every event of every topic, once each, by time; records that are no events are passed over."""
     events: dict[str, Told] = {}
     async for record in read_all(bootstrap, [topic.name for topic in TOPICS]):
-        event = _event(record)
-        events.setdefault(event.event_id, event)
+        if event := _event(record):
+            events.setdefault(event.event_id, event)
     return sorted(events.values(), key=lambda event: (event.at, event.event_id))
 
 
-def _event(record: Any) -> Told:
-    headers = {name: value.decode() for name, value in record.headers}
-    at = datetime.fromisoformat(headers["ce_time"])
-    because = headers.get("ce_causationid")
-    return Told(headers["ce_id"], at, headers["ce_type"], record.topic, because, orjson.loads(record.value))
+def _event(record: Any) -> Told | None:
+    try:
+        headers = {name: value.decode() for name, value in record.headers}
+        at, because = datetime.fromisoformat(headers["ce_time"]), headers.get("ce_causationid")
+        body = orjson.loads(record.value)
+        return Told(headers["ce_id"], at, headers["ce_type"], record.topic, because, body)
+    except (LookupError, ValueError, AttributeError):  # what a stranger wrote: no headers, no text, no JSON
+        return None
 
 
 def exemplary(orders: Sequence[Order]) -> Order:
