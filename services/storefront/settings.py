@@ -12,14 +12,14 @@ DAY_SECONDS = 86_400
 
 
 class Settings(ServiceSettings):
-    """`touch_keys` and `service_token` are secret files; `public_url` is what shop addresses start with."""
+    """`touch_keys` and `service_token` are secret files; `storefront_url` is what shop addresses start with."""
 
     service: ClassVar[str] = "storefront"
     port: Port = 8102
 
     orders_url: str = "http://127.0.0.1:8103"
     orders_seconds: float = 5.0  # orders ends a call by its own deadline of 3 s: silence beyond 5 is a broken line
-    public_url: str = ""  # empty: addresses are relative
+    storefront_url: str = ""  # empty: addresses are relative
     touch_keys: str = Field("", repr=False)
     service_token: str = Field("", repr=False)  # role `service`: passes an anonymous buyer's request on to orders
     touch_seconds: float = 15 * DAY_SECONDS

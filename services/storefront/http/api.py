@@ -95,7 +95,7 @@ async def open_storefront(call: Call, tx: Tx, body: NewStorefront) -> Storefront
 
 
 def _url(call: Call, slug: str, path: str = "") -> str:
-    return f"{Surroundings.of(call).settings.public_url.rstrip('/')}/s/{slug}{path}"
+    return f"{Surroundings.of(call).settings.storefront_url.rstrip('/')}/s/{slug}{path}"
 
 
 class NewPrice(Body):
