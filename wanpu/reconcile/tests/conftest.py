@@ -81,7 +81,11 @@ class Look(Protocol):
 @pytest.fixture
 def look(world: Kept, routers: dict[str, Router]) -> Look:
     async def run(
-        records: list[Raw], *, plant: str = "SELECT", history: History | None = None, behind: dict[str, int] | None = None
+        records: list[Raw],
+        *,
+        plant: str = "SELECT",
+        history: History | None = None,
+        behind: dict[str, int] | None = None,
     ) -> dict[str, Finding]:
         await world.tx.execute(plant)
         gone = [service for service in SERVICES if f"DROP SCHEMA {service}" in plant]
