@@ -34,7 +34,6 @@ _DECIDED = frozenset(
     {"out_of_stock", "price_changed", "cod_not_available", "region_not_served", "limit_exceeded", "unknown_listing"}
 )
 _WAITS = frozenset({"not_ready", "too_many_requests", "in_progress", "unavailable"})
-_CODE_REFUSED: Mapping[str, str] = {"wrong_code": "wrong_code", "limit_exceeded": "no_more_tries"}
 MAX_CODE_CHARACTERS = 20
 
 
@@ -121,13 +120,19 @@ async def confirm(call: Call, slug: str, order_id: OrderId, body: CodeForm) -> R
     """Pass the buyer's code on; then show the order."""
     visit = await _own_order(call, slug, order_id, body.k)
     code = body.code.strip()[:MAX_CODE_CHARACTERS]
-    answer = await _ask(
-        call, "POST", f"/orders/{order_id}/confirm", {"code": code}, key=f"{order_id}.{body.code}"[:255]
-    )
+    key = derived_id(order_id, code)  # the same code again is the same try
+    answer = await _ask(call, "POST", f"/orders/{order_id}/confirm", {"code": code}, key=key)
     if answer is not None and answer.is_success:
         return RedirectResponse(_address(visit, order_id), HTTPStatus.SEE_OTHER)
-    refused = _CODE_REFUSED.get(str(_said(answer).get("code")), "not_confirmed")
+    refused = _code_refused(_said(answer))
     return order_page(call, visit, await _find_order(call, order_id), refused, HTTPStatus.CONFLICT)
+
+
+def _code_refused(said: Mapping[str, Any]) -> str:
+    if said.get("tries_left") == 0:
+        return "no_more_tries"
+    known = said.get("code") in ("wrong_code", "validation_failed")  # invalid: nothing that orders gives out as a code
+    return "wrong_code" if known else "not_confirmed"
 
 
 async def _own_order(call: Call, slug: str, order_id: OrderId, seal: str) -> Visit:

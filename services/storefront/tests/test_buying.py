@@ -175,13 +175,15 @@ async def test_a_prepaid_order_leads_to_its_payment(world: World, product: str) 
 
 async def test_an_order_over_the_limit_is_confirmed_by_the_code_from_the_phone(world: World, product: str) -> None:
     open_order, confirmed = placed("PLACED"), placed("CONFIRMED")
-    world.orders.answers = [(201, open_order), (409, {"code": "wrong_code"}), (200, open_order), (200, confirmed)]
+    world.orders.answers = [(201, open_order), (409, {"code": "wrong_code"}), (200, open_order)]
+    world.orders.answers += [(422, {"code": "validation_failed"}), (200, open_order), (200, confirmed)]
     page = await send(world, f"{product}/buy", await fill(world, product))
     assert "one-time-code" in page.text
     path = f"{product[: product.index('/p/')]}/orders/{ORDER_ID}/confirm"
     wrong = await send(world, path, hidden(page) | {"code": "000000"})
     assert wrong.status_code == 409
     assert "not right" in wrong.text
+    assert "not right" in (await send(world, path, hidden(wrong) | {"code": "六位数"})).text
     right = await send(world, path, hidden(wrong) | {"code": " 123456 "})
     assert right.status_code == 303
     assert world.orders.bodies[-1] == {"code": "123456"}
@@ -189,6 +191,14 @@ async def test_an_order_over_the_limit_is_confirmed_by_the_code_from_the_phone(w
     shown = await world.page(right.headers["location"])
     assert "Confirmed" in shown.text
     assert "one-time-code" not in shown.text
+
+
+async def test_when_no_tries_are_left_the_page_says_so(world: World, product: str) -> None:
+    spent = {"code": "wrong_code", "tries_left": 0}
+    world.orders.answers = [(201, placed("PLACED")), (409, spent), (200, placed("PLACED"))]
+    page = await send(world, f"{product}/buy", await fill(world, product))
+    path = f"{product[: product.index('/p/')]}/orders/{ORDER_ID}/confirm"
+    assert "Too many wrong codes" in (await send(world, path, hidden(page) | {"code": "1"})).text
 
 
 async def test_an_order_is_shown_to_its_own_browser_only(world: World, product: str) -> None:
