@@ -13,7 +13,6 @@ from dataclasses import asdict
 from typing import Any
 
 import uuid_utils
-from prometheus_client import REGISTRY
 
 from bench import jobs
 from bench.gauge import Cost, Reading, take_reading
@@ -22,7 +21,7 @@ from bench.relaying import POLL_SECONDS
 from bench.report import Report, Run, ratio_report
 from bench.servers import Servers
 from shared.contracts.event import Cause, Topic
-from shared.kernel import database, outbox
+from shared.kernel import database, observe, outbox
 from shared.kernel.database import Database
 from shared.kernel.delivery import Router
 from shared.kernel.delivery.pump import BATCH_RECORDS
@@ -100,7 +99,8 @@ async def _reached(job: Job, number: int) -> tuple[Reading, int]:
 
 def _applied(job: Job) -> int:
     labels = {"consumer": f"{job.schema}.{job.topic}", "outcome": "applied"}
-    return int(REGISTRY.get_sample_value("wanpu_consumed_total", labels) or 0)
+    samples = (sample for metric in observe.CONSUMED.collect() for sample in metric.samples)
+    return next((int(each.value) for each in samples if each.labels == labels and each.name.endswith("_total")), 0)
 
 
 async def copy(job: Job) -> dict[str, float]:
