@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from shared.embedded.process import LOOPBACK, StackError
 from shared.kernel.settings import with_password
@@ -44,10 +45,11 @@ class Place:
 
 @contextmanager
 def embedded(say: Say, data: Path | None = None, port_offset: int | None = None) -> Iterator[Place]:
-    """A stack of our own, stopped in the end; its folder is removed if we made it and all went well."""
+    """A stack of our own, stopped in the end; its folder is removed if we made it, unless somebody needs its logs."""
     folder = data or Path(tempfile.mkdtemp(prefix="wanpu-demo-"))
     offset = free_offset() if port_offset is None else port_offset
     stack = Stack(folder, offset, env=PERIODS, quiet_sandbox=True, progress=say)
+    needed = data is not None
     try:
         with _until_signal():
             stack.start()
@@ -58,12 +60,15 @@ def embedded(say: Say, data: Path | None = None, port_offset: int | None = None)
                 auditor_dsn=stack.auditor_dsn(),
                 logs=f"the logs are in {folder / 'logs'}",
             )
+    except Exception:
+        needed = True
+        raise
     finally:
         say("stopping the stack")
         with _undisturbed():
             stack.stop()
-    if data is None:
-        shutil.rmtree(folder, ignore_errors=True)
+            if not needed:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -122,20 +127,27 @@ def _is_free(port: int) -> bool:
 
 @contextmanager
 def _until_signal() -> Iterator[None]:
-    """SIGTERM ends it as Ctrl-C does, so that nothing is left running."""
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
+    """SIGTERM ends it as Ctrl-C does, also where a shell has Ctrl-C ignored, so that nothing is left running."""
+    with _handling({signal.SIGINT: signal.default_int_handler, signal.SIGTERM: _interrupt}):
         yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """A second Ctrl-C must not leave half of it running."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    with _handling({signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: signal.SIG_IGN}):
+        yield
+
+
+@contextmanager
+def _handling(handlers: dict[signal.Signals, Any]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    signal.raise_signal(signal.SIGINT)
