@@ -16,7 +16,8 @@ from wanpu.demo.client import Json
 from wanpu.demo.market import Market
 from wanpu.demo.shopping import COD_ABOVE, FATES, Fate, Order
 
-REQUEST = "a request"  # what an event without a causing event follows from
+REQUEST = "a call from outside"  # what an event without a causing event follows from
+SAYS = ("parcel_state", "kind", "state", "code")  # the field that tells most of an event
 COLUMNS = ("held", "available", "in_payout", "paid")
 
 
@@ -72,13 +73,19 @@ def trail(order: Order, events: Sequence[Told]) -> Table:
     names = {event.event_id: event for event in events}
     mine = [event for event in events if event.body.get("order_id") == order.order_id]
     table = Table(title=f"The trail of {order.order_no}: {order.fate.name}, came by {order.entry_point}")
-    for column in ("ms", "event", "id", "service", "topic", "because of"):
+    for column in ("ms", "event", "id", "says", "service", "topic", "because of"):
         table.add_column(column, justify="right" if column == "ms" else "left", no_wrap=True)
     for event in mine:
         after = (event.at - mine[0].at).total_seconds() * 1000
-        row = (event.name, event.event_id[-4:], event.service, event.topic, _because(event, names))
+        row = (event.name, event.event_id[-4:], _says(event), event.service, event.topic, _because(event, names))
         table.add_row(f"{after:,.0f}", *row)
     return table
+
+
+def _says(event: Told) -> str:
+    if taken := event.body.get("collected"):
+        return f"{_yuan(taken['amount'])} by {event.body['method']}"
+    return next((str(event.body[name]) for name in SAYS if event.body.get(name)), "")
 
 
 def _because(event: Told, names: Mapping[str, Told]) -> str:

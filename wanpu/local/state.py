@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import threading
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -54,7 +55,7 @@ def state_file(data: Path) -> Path:
 
 def write_state(data: Path, state: StackState) -> None:
     """Replace `stack.json` in one step, so that a reader never sees half of it."""
-    draft = state_file(data).with_suffix(".draft")
+    draft = state_file(data).with_suffix(f".{threading.get_ident()}.draft")  # two threads write: each its own
     draft.write_text(json.dumps(asdict(state), indent=1))
     draft.replace(state_file(data))
 
