@@ -18,7 +18,7 @@ $(VENV)/installed: requirements/dev.txt
 	@echo "setting up $(VENV) (once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(UV) || $(BIN)/python -m pip install -q --disable-pip-version-check uv
-	@$(UV) pip sync -q --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(UV) pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(BIN)/python -c "import pathlib, site; pathlib.Path(site.getsitepackages()[0], 'wanpu_checkout.pth').write_text(str(pathlib.Path.cwd()) + '\n')"
 	@touch $@
 
