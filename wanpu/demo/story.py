@@ -17,7 +17,7 @@ from wanpu.demo.market import Market
 from wanpu.demo.shopping import COD_ABOVE, FATES, Fate, Order
 
 REQUEST = "a call from outside"  # what an event without a causing event follows from
-SAYS = ("parcel_state", "kind", "state", "code")  # the field that tells most of an event
+SAYS = ("parcel_state", "kind", "state")  # the field that tells most of an event
 COLUMNS = ("held", "available", "in_payout", "paid")
 
 
