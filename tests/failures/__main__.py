@@ -5,34 +5,53 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
+from collections.abc import Callable
+from functools import partial
 
 from rich.console import Console
 
 from tests.failures.faults import FAULTS
+from tests.failures.handover import f10_hand_over
 from tests.failures.rig import Failed, Rig, rig
+
+WHOLE = {"F10": f10_hand_over}  # these start the whole platform themselves; the others share a rig's servers
 
 console = Console()
 
 
 def main() -> int:
     """Run the faults named, or all; the number that failed is the exit code."""
+    known = [*FAULTS, *WHOLE]
     parser = argparse.ArgumentParser(prog="python -m tests.failures", description="Break it on purpose.")
-    parser.add_argument("faults", nargs="*", metavar="FAULT", help=f"of {', '.join(FAULTS)}; all when none is named")
+    parser.add_argument("faults", nargs="*", metavar="FAULT", help=f"of {', '.join(known)}; all when none is named")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000, help="the run's seed, printed")
     asked = parser.parse_args()
-    if unknown := set(asked.faults) - FAULTS.keys():
-        parser.error(f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(FAULTS)}")
+    if unknown := set(asked.faults) - set(known):
+        parser.error(f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     console.print(f"seed {asked.seed}")
-    with rig() as servers:
-        failed = sum(not asyncio.run(_show(name, servers, asked.seed)) for name in asked.faults or FAULTS)
-    console.print(f"{len(asked.faults or FAULTS) - failed} passed, {failed} failed", highlight=False)
+    names = asked.faults or known
+    failed = _show_on_rig([name for name in names if name in FAULTS], asked.seed)
+    failed += sum(not _show(name, partial(WHOLE[name], asked.seed)) for name in names if name in WHOLE)
+    console.print(f"{len(names) - failed} passed, {failed} failed", highlight=False)
     return failed
 
 
-async def _show(name: str, servers: Rig, seed: int) -> bool:
+def _show_on_rig(names: list[str], seed: int) -> int:
+    """How many of these failed; without any no server is started."""
+    if not names:
+        return 0
+    with rig() as servers:
+        return sum(not _show(name, partial(_on, servers, name, seed)) for name in names)
+
+
+def _on(servers: Rig, name: str, seed: int) -> str:
+    return asyncio.run(FAULTS[name](servers, seed))
+
+
+def _show(name: str, fault: Callable[[], str]) -> bool:
     began = time.monotonic()
     try:
-        told = await FAULTS[name](servers, seed)
+        told = fault()
     except Failed as failure:
         console.print(f"[red]{name} failed[/red] after {time.monotonic() - began:.0f} s: {failure}")
         return False
