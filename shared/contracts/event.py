@@ -36,12 +36,6 @@ class Cause:
     loadtest: bool = False
 
 
-_UNCAUSED = Cause()
-
-
-_NO_CAUSE = Cause()
-
-
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """What travels in the headers beside a received event (CloudEvents 1.0 binary mode)."""
@@ -51,6 +45,10 @@ class Envelope:
     source: str
     position: int
     cause: Cause
+
+
+_Place = tuple[int, Cause, Envelope | None]
+_NOWHERE: _Place = (0, Cause(), None)
 
 
 class Event(BaseModel):
@@ -70,9 +68,8 @@ class Event(BaseModel):
     topic: ClassVar[Topic]
     type: ClassVar[str]
 
-    _position: int = PrivateAttr(default=0)
-    _cause: Cause = PrivateAttr(default_factory=lambda: _UNCAUSED)  # a plain default is deep-copied for every event
-    _envelope: Envelope | None = PrivateAttr(default=None)
+    # Position, cause and envelope in one: each private attribute costs every event 1 µs, and a plain default a copy.
+    _place: _Place = PrivateAttr(default_factory=lambda: _NOWHERE)
 
     @property
     def key(self) -> str:
@@ -81,24 +78,24 @@ class Event(BaseModel):
     @property
     def position(self) -> int:
         """1, 2, 3 … in the stream; 0 until `at` has said it."""
-        return self._position
+        return self._place[0]
 
     @property
     def cause(self) -> Cause:
         """Why this event happened."""
-        return self._cause
+        return self._place[1]
 
     @property
     def envelope(self) -> Envelope:
         """The headers this event was received with. Raises `LookupError` on one that was not received."""
-        if self._envelope is None:
+        if (envelope := self._place[2]) is None:
             raise LookupError(f"{self.type} was made here, not received")
-        return self._envelope
+        return envelope
 
     def at(self, position: int, because: Cause | Event) -> Self:
         """Give a new event its position (the `events` counter of the locked row) and its cause."""
-        self._position = position
-        self._cause = because.as_cause() if isinstance(because, Event) else because
+        cause = because.as_cause() if isinstance(because, Event) else because
+        self._place = (position, cause, self._place[2])
         return self
 
     def as_cause(self) -> Cause:
@@ -113,9 +110,7 @@ class Event(BaseModel):
 
     def received(self, envelope: Envelope) -> Self:
         """Attach the headers that came with it."""
-        self._envelope = envelope
-        self._position = envelope.position
-        self._cause = envelope.cause
+        self._place = (envelope.position, envelope.cause, envelope)
         return self
 
     @classmethod

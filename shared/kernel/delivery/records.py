@@ -92,7 +92,7 @@ def _read_stream(arrived: Arrived, headers: Headers) -> None:
     if arrived.key is None:
         raise Fault("no key")
     arrived.stream = _text(arrived.key, "key")
-    arrived.type = _text((headers.get("ce_type") or "").encode(), "ce_type") or None
+    arrived.type = _short(headers.get("ce_type") or "", "ce_type") or None
     arrived.event_id = headers.get("ce_id")
     arrived.position = _position(headers.get("ce_aggregateversion"))
     if arrived.event_id is None or arrived.type is None or arrived.position is None:
@@ -169,6 +169,10 @@ def _text(value: bytes, what: str) -> str:
         text = value.decode()
     except UnicodeDecodeError as error:
         raise Fault(f"the {what} is not UTF-8") from error
+    return _short(text, what)
+
+
+def _short(text: str, what: str) -> str:
     if len(text) > TEXT_CHARACTERS or "\x00" in text:
         raise Fault(f"the {what} is longer than {TEXT_CHARACTERS} characters or holds a NUL")
     return text
