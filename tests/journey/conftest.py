@@ -26,6 +26,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     given.start()
     yield given
     given.stop()
+    given.remove()
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ def embedded(say: Say, data: Path | None = None, port_offset: int | None = None)
         with _undisturbed():
             stack.stop()
             if not needed:
-                shutil.rmtree(folder, ignore_errors=True)
+                stack.remove()
 
 
 @contextmanager
@@ -102,12 +102,13 @@ def by_name(variables: dict[str, str]) -> dict[str, str]:
 
 
 def free_offset() -> int:
-    """The first offset at which every port is free.
+    """An offset at which every port is free; two demos that start at once look in different places first.
 
     Raises:
         StackError: there is none.
     """
-    for offset in OFFSETS:
+    first = os.getpid() % len(OFFSETS)
+    for offset in chain(OFFSETS[first:], OFFSETS[:first]):
         ports = Ports(offset)
         wanted = [ports.postgres, ports.kafka, ports.kafka_controller, *map(ports.sandbox, SANDBOX)]
         if all(map(_is_free, [*wanted, *map(ports.api, SERVICES), *map(ports.worker, SERVICES)])):

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -107,6 +108,11 @@ class Stack:
         """Stop everything in reverse order; the data stays."""
         self._enter("stopping", "stopping")
         self._shut_down("stopped", "stopped")
+
+    def remove(self) -> None:
+        """Delete the data of a stack that is stopped, also PostgreSQL's, which lies elsewhere when root runs it."""
+        Postgres(self.data / "postgres", 0).remove()
+        shutil.rmtree(self.data, ignore_errors=True)
 
     def kill(self, name: str) -> None:
         """SIGKILL one process, as a crash would; it is started again by itself."""
