@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from shared.contracts import ALL_EVENTS, Event
 
-from . import files
+from . import asyncapi, files
 from .breaking import breaks
 from .story import message_of
 
@@ -138,19 +138,19 @@ _Against = typer.Option("HEAD", help="The commit whose published events must not
 @app.command("check")
 def check_command(root: Path = _Root, against: str = _Against) -> None:
     """Fail on drift between classes and files, and on a change that breaks a subscriber."""
-    problems = check(root, against=against)
+    problems = [*check(root, against=against), *asyncapi.drifted()]
     for problem in problems:
         typer.echo(problem, err=True)
     if problems:
         raise typer.Exit(1)
-    typer.echo(f"{len(ALL_EVENTS)} events agree with their schemas and recorded examples.")
+    typer.echo(f"{len(ALL_EVENTS)} events agree with their schemas, recorded examples and AsyncAPI.")
 
 
 @app.command("write")
 def write_command(root: Path = _Root, against: str = _Against) -> None:
-    """Write the schemas, and an example of each event that has none."""
+    """Write the schemas, an example of each event that has none, and each service's AsyncAPI document."""
     try:
-        written = write(root, against=against)
+        written = [*write(root, against=against), *asyncapi.write()]
     except BreakingChange as refusal:
         typer.echo(f"{refusal}\nNothing was written.", err=True)
         raise typer.Exit(1) from None
