@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 SERVICES = ("catalog", "storefront", "orders", "logistics")
-SANDBOX = ("psp", "carrier", "phone", "bank")
+SANDBOX = ("psp", "carrier", "phone")  # the bank comes with payouts; its port, 8114, and its keys are set aside
 
 POSTGRES_PORT = 5433
 KAFKA_PORT = 9092
 KAFKA_CONTROLLER_PORT = 9093
 API_PORTS = {"catalog": 8101, "storefront": 8102, "orders": 8103, "logistics": 8104}
 WORKER_PORTS = {"catalog": 8121, "storefront": 8122, "orders": 8123, "logistics": 8124}  # /health and /metrics only
-SANDBOX_PORTS = {"psp": 8111, "carrier": 8112, "phone": 8113, "bank": 8114}
+SANDBOX_PORTS = {"psp": 8111, "carrier": 8112, "phone": 8113}
 DATABASE = "wanpu"
 AUDITOR = "wanpu_auditor"
 
@@ -48,6 +48,6 @@ class Ports:
         return SANDBOX_PORTS[name] + self.offset
 
     def urls(self) -> dict[str, str]:
-        """`WANPU_ORDERS_URL` … `WANPU_BANK_URL`: where each service and outside party answers."""
+        """`WANPU_ORDERS_URL` … `WANPU_PHONE_URL`: where each service and outside party answers."""
         ports = {name: self.api(name) for name in SERVICES} | {name: self.sandbox(name) for name in SANDBOX}
         return {f"WANPU_{name.upper()}_URL": f"http://127.0.0.1:{port}" for name, port in ports.items()}

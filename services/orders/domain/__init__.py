@@ -11,7 +11,7 @@ CODES: Mapping[str, int] = {
     "unknown_listing": 422,
     "touch_invalid": 422,
     "price_below_floor": 422,
-    "rates_exceed_line": 422,
+    "split_exceeds_line": 422,
     "price_changed": 409,
     "out_of_stock": 409,
     "slot_full": 409,

@@ -51,7 +51,7 @@ class Agreement:
     new_id: NewId
 
     def placed(self) -> Placed:
-        """The order; `rates_exceed_line`, `price_below_floor` or `limit_exceeded` when a line can't be agreed on."""
+        """The order; `split_exceeds_line`, `price_below_floor` or `limit_exceeded` when a line can't be agreed on."""
         order_id = OrderId(self.new_id())
         confirmed = self._confirmed_by_amount
         prepaid = self.asked.payment == "prepaid"

@@ -28,7 +28,7 @@ def divide(terms: Terms, parties: Parties, amount: Money, *, variant_id: Variant
     """The frozen split of a line of `amount`.
 
     Raises:
-        Rejected: `rates_exceed_line`, `price_below_floor`, `currency_mismatch`, or `unknown_listing` when wholesale
+        Rejected: `split_exceeds_line`, `price_below_floor`, `currency_mismatch`, or `unknown_listing` when wholesale
             terms name no floor for the variant.
     """
     match terms:
@@ -84,7 +84,7 @@ def _commission(terms: CommissionTerms, parties: Parties, amount: Money) -> Spli
     rest = WHOLE - sum(ppm for _, _, ppm in earners)
     if rest < 0:
         raise Rejected(
-            "rates_exceed_line", "The offer's rates add up to more than the line; its supplier must lower one."
+            "split_exceeds_line", "The offer's rates add up to more than the line; its supplier must lower one."
         )
     rated: list[tuple[PartyKind, str, int]] = [("supplier", parties.supplier, rest), *earners]
     amounts = apportion(amount.amount, [ppm for _, _, ppm in rated])

@@ -235,7 +235,7 @@ async def test_a_price_under_the_floor_or_rates_over_the_line_are_refused(market
     cheap = await market.sell(Goods(variant_id=variant, terms=wholesale, creators_price=999))
     refused_with("price_below_floor", await market.refused(order_of(cheap)))
     greedy = CommissionTerms(kind="commission", creator_ppm=900_000, referrer_ppm=0, platform_ppm=200_000)
-    refused_with("rates_exceed_line", await market.refused(order_of(await market.sell(Goods(terms=greedy)))))
+    refused_with("split_exceeds_line", await market.refused(order_of(await market.sell(Goods(terms=greedy)))))
 
 
 # Many at once -------------------------------------------------------------------------------------------------------

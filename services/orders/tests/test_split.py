@@ -120,7 +120,7 @@ def test_the_last_cents_go_to_the_largest_remainders_and_ties_to_the_first_in_or
 
 
 def test_rates_beyond_the_whole_line_are_refused() -> None:
-    with pytest.raises(Rejected, match="rates_exceed_line"):
+    with pytest.raises(Rejected, match="split_exceeds_line"):
         commission(100, 900_000, 90_000, 20_000)
 
 
