@@ -291,3 +291,10 @@ async def test_a_load_tests_parcels_leave_the_books_alone(journey: Journey) -> N
 def test_a_posting_of_another_cause_is_another_journal() -> None:
     one = ledger.cod_collected(ON, ShipmentId("s"), "sandbox", 5)
     assert ledger.cod_collected(replace(ON, cause="cause-2"), ShipmentId("s"), "sandbox", 5) != one
+
+
+async def test_cash_told_again_after_its_parcel_was_lost_is_due_back_once(journey: Journey) -> None:
+    order = await journey.order(CHEAP)
+    (parcel,) = await journey.shipped(order)
+    await journey.hear(parcel.collected(), parcel.turned("LOST"), parcel.collected())
+    assert await journey.accounts(order) == {"carrier_cash": -CHEAP, "refund_payable": CHEAP}

@@ -149,22 +149,29 @@ async def collect_cash(tx: Tx, events: Sequence[ShipmentCOD]) -> None:
     orders = await _lock(tx, events)
     parts = await parts_store.read(tx, [event.supplier_order_id for event in events])
     booked = [event for event in events if not orders[event.order_id].loadtest and event.collected.amount > 0]
-    told = await post(tx, [each for event in booked for each in _cash(event, parts[event.supplier_order_id])])
+    told = await post(tx, [_cash(event) for event in booked])
     fresh = {event.cause_id for event in told}
     taken = [event for event in booked if _collection(event) in fresh]
+    idle = [event for event in taken if parts[event.supplier_order_id].state in UNDELIVERED]
+    told += await post(tx, [each for each in map(_cash_due_back, idle) if each])
     await parts_store.add_cash(tx, {event.supplier_order_id: event.collected.amount for event in taken})
     await store.note(tx, [_cash_note(event) for event in taken])
     await outbox.append(tx, told)
 
 
-def _cash(event: ShipmentCOD, part: SupplierOrder) -> list[Posting]:
+def _cash(event: ShipmentCOD) -> Posting:
+    journal = ledger.cod_collected(_occasion(event), event.shipment_id, event.carrier, event.collected.amount)
+    return Posting(journal, event.as_cause())
+
+
+def _cash_due_back(event: ShipmentCOD) -> Posting | None:
+    journal = ledger.refund_approved(_occasion(event), event.shipment_id, event.collected.amount)
+    return Posting(journal, event.as_cause()) if journal else None
+
+
+def _occasion(event: ShipmentCOD) -> Occasion:
     """The collection's id, not the event's, is the cause: told twice it is the same money."""
-    on = Occasion(event.order_id, event.collected.currency, _collection(event))
-    amount = event.collected.amount
-    journals = [ledger.cod_collected(on, event.shipment_id, event.carrier, amount)]
-    if part.state in UNDELIVERED:
-        journals += filter(None, [ledger.refund_approved(on, event.shipment_id, amount)])
-    return [Posting(journal, event.as_cause()) for journal in journals]
+    return Occasion(event.order_id, event.collected.currency, _collection(event))
 
 
 def _collection(event: ShipmentCOD) -> str:
