@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -67,21 +66,25 @@ def not_negative(money: T) -> T:
     return money
 
 
+SPILL_BYTES = 1 << 20  # read past the limit and dropped: an answer sent while a client still writes may never be read
+
+
 async def read(request: Request, limit: int) -> bytes:
-    """The body's bytes; `body_too_large` as soon as there are more than `limit`, announced or arrived."""
+    """The body's bytes; `body_too_large` when there are more than `limit`, of which nothing is kept."""
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
+    if announced.isdigit() and int(announced) > limit + SPILL_BYTES:
         raise _too_large(limit)
-    return b"".join([chunk async for chunk in _bounded(request, limit)])
-
-
-async def _bounded(request: Request, limit: int) -> AsyncIterator[bytes]:
-    left = limit
+    kept: list[bytes] = []
+    size = 0
     async for chunk in request.stream():
-        left -= len(chunk)
-        if left < 0:
-            raise _too_large(limit)
-        yield chunk
+        size += len(chunk)
+        if size > limit + SPILL_BYTES:
+            break
+        if size <= limit:
+            kept.append(chunk)
+    if size > limit:
+        raise _too_large(limit)
+    return b"".join(kept)
 
 
 def _too_large(limit: int) -> Rejected:
