@@ -24,7 +24,6 @@ from shared.contracts.event import Cause, Topic
 from shared.kernel import database, observe, outbox
 from shared.kernel.database import Database
 from shared.kernel.delivery import Router
-from shared.kernel.delivery.pump import BATCH_RECORDS
 from shared.kernel.ids import new_id
 from shared.kernel.relay import Relay
 from shared.kernel.tests import mill
@@ -32,6 +31,7 @@ from shared.kernel.worker import WorkerSettings, worker
 
 EVENTS = 100_000
 TARGET = 0.15
+COPY_ROWS = 500
 TABLES = ("inbox", "positions", "totals")
 
 
@@ -53,7 +53,7 @@ async def measure(servers: Servers, events: int = EVENTS, pairs: int = 3) -> Rep
             assert found == [events] * 3, f"{who}: {dict(zip(TABLES, found, strict=True))}, of {events}"
             await servers.execute(f'DROP SCHEMA "{schema}" CASCADE', "public")
     await servers.delete_topic(topic)
-    title = f"consumer apply rate / COPY in batches of {BATCH_RECORDS}"
+    title = f"consumer apply rate / COPY in batches of {COPY_ROWS}"
     return ratio_report(Report("consumer", title, "×", TARGET, runs, durable), PROGRAMS)
 
 
@@ -62,8 +62,8 @@ async def fill(job: Job) -> int:
     mill.Counted.topic = Topic(job.topic, owner="meter", key="meter_id")
     db = await Database.open(job.dsn, job.schema)
     cause = Cause(new_id(), new_id(), f"00-{'ab' * 16}-{'cd' * 8}-01")
-    for start in range(0, job.events, BATCH_RECORDS):
-        numbers = range(start, min(start + BATCH_RECORDS, job.events))
+    for start in range(0, job.events, COPY_ROWS):
+        numbers = range(start, min(start + COPY_ROWS, job.events))
         async with db.transaction() as tx:
             await outbox.append(tx, [mill.Counted(meter_id=new_id(), amount=n).at(1, cause) for n in numbers])
     await db.close()
@@ -115,10 +115,10 @@ async def copy(job: Job) -> dict[str, float]:
     connection = await database.connect(job.dsn, job.schema, "wanpu-bench-copy")
     await connection.reset_type_codec("uuid", schema="pg_catalog")
     before = take_reading(job.postgres_pid, job.kafka_pid)
-    for start in range(0, job.events, BATCH_RECORDS):
+    for start in range(0, job.events, COPY_ROWS):
         async with connection.transaction():
             for table in TABLES:
-                rows: Sequence[tuple[Any, ...]] = tables[table][start : start + BATCH_RECORDS]
+                rows: Sequence[tuple[Any, ...]] = tables[table][start : start + COPY_ROWS]
                 await connection.copy_records_to_table(table, records=rows)
     cost = take_reading(job.postgres_pid, job.kafka_pid).cost(before, job.events)
     await connection.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, fields
 
 from shared.kernel.database import Row, Tx, is_transient
@@ -36,6 +37,7 @@ class _Batch:
     subscription: Subscription
     positions: dict[str, int]
     claimed: set[str]
+    guarded: bool = True
     stopped: set[str] = field(default_factory=set)
     moved: dict[str, int] = field(default_factory=dict)
     dead: list[Arrived] = field(default_factory=list)
@@ -61,9 +63,18 @@ class _Batch:
 
 
 async def apply(
-    tx: Tx, subscription: Subscription, batch: Sequence[Arrived], *, drain: Iterable[str] = (), lift: str | None = None
+    tx: Tx,
+    subscription: Subscription,
+    batch: Sequence[Arrived],
+    *,
+    drain: Iterable[str] = (),
+    lift: str | None = None,
+    guarded: bool = True,
 ) -> Outcome:
     """Let each record take effect once, wait, be parked, or be known as a duplicate; all in `tx`.
+
+    Not `guarded`, it raises what a reaction raises, and nothing has taken effect: the same records, read again, are
+    then to be applied guarded, where each group has a savepoint and a failure is narrowed down to its record.
 
     `drain` names streams whose waiting events are to be tried too; `lift` one whose parking is passed over,
     for an operator's replay of its dead letter.
@@ -75,7 +86,7 @@ async def apply(
     parked = await store.select_parked(tx, topic, streams) - {lift or ""} if every else set()
     _hold(batch, parked)
     claimed = await store.claim(tx, [a.event_id for a in good if a.event_id is not None])
-    state = _Batch(tx, subscription, await store.lock_positions(tx, topic, streams), claimed)
+    state = _Batch(tx, subscription, await store.lock_positions(tx, topic, streams), claimed, guarded)
     state.dead.extend(a for a in batch if a.fault is not None)
     fresh = _first_of_each(good, claimed)
     state.outcome.duplicate = len(good) - len(fresh)
@@ -190,10 +201,10 @@ async def _apply_group(state: _Batch, group: Sequence[Arrived]) -> None:
     events = [a.event for a in group if a.event is not None]
     try:
         if events:
-            async with state.tx.transaction():
+            async with state.tx.transaction() if state.guarded else nullcontext():
                 await state.subscription.reactions[events[0].type](state.tx, events)
     except Exception as error:
-        if is_transient(error):
+        if is_transient(error) or not state.guarded:
             raise
         if len(group) == 1:
             state.park(group[0], _cause(error))

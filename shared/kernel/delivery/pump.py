@@ -43,6 +43,7 @@ class Pump(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
         self.subscriber: Any = None
         self._next: dict[TopicPartition, int] = {}
         self._sought: dict[TopicPartition, int] = {}
+        self._cautious = False
         self._busy = asyncio.Lock()
         self._give_back = asyncio.Event()
 
@@ -110,7 +111,7 @@ class Pump(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
         pause, began = FIRST_PAUSE_SECONDS, time.monotonic()
         while True:
             try:
-                return await self._apply([read(record, self.subscription) for record in records])
+                return await self._apply_at_once(records)
             except Exception as error:
                 if not is_transient(error):
                     raise
@@ -118,6 +119,23 @@ class Pump(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
             if time.monotonic() - began + pause > PATIENCE_SECONDS or await self._gave_back_within(pause):
                 return None
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def _apply_at_once(self, records: Sequence[Record]) -> Outcome:
+        """Without savepoints, unless a record of the last batch was parked; then, or when that fails, with them."""
+        assert self.db is not None
+        if not self._cautious:
+            try:
+                async with self.db.transaction() as tx:
+                    return await apply(tx, self.subscription, self._read(records), guarded=False)
+            except Exception as error:
+                if is_transient(error):
+                    raise
+        outcome = await self._apply(self._read(records))
+        self._cautious = outcome.parked > 0
+        return outcome
+
+    def _read(self, records: Sequence[Record]) -> list[Arrived]:
+        return [read(record, self.subscription) for record in records]
 
     async def _apply(self, batch: Sequence[Arrived]) -> Outcome:
         """One transaction; when it fails outside any reaction, halve until the record at fault can be parked alone."""

@@ -89,6 +89,19 @@ async def test_good_and_bad_records_alike_are_taken_up_and_committed(
     assert (await totals(gauge))["m0"] == sum(range(0, 100, 10))
 
 
+async def test_a_record_that_makes_a_reaction_fail_is_parked_alone(gauge: Database, kafka: Kafka, topic: Topic) -> None:
+    await send(kafka, [counted(f"m{n}", 1, 1, explode=n in {7, 30}) for n in range(40)])
+
+    async def done() -> bool:
+        return await committed(kafka, topic) == 40
+
+    async with at_work(gauge, kafka, mill.adding()):
+        await until(done)
+    assert await totals(gauge) == {f"m{n}": 1 for n in range(40) if n not in {7, 30}}
+    causes = await gauge.pool.fetch("SELECT stream_key, cause FROM dead_letters ORDER BY stream_key")
+    assert [tuple(row) for row in causes] == [(key, "RuntimeError: told to explode") for key in ("m30", "m7")]
+
+
 async def test_a_lost_database_delays_events_and_loses_none(
     gauge: Database, kafka: Kafka, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
