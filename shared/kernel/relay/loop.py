@@ -17,6 +17,8 @@ from shared.kernel.relay.sender import Sender, SendFailed
 BUCKET_ROWS = 512  # rows a bucket and read: 16 buckets fill the producer's batches, and bound what a crash repeats
 POLL_SECONDS = 0.002
 IDLE_SECONDS = 0.050  # the poll rises to this when nothing comes: p50 11 ms from commit to consumer (messaging.md)
+FEW_ROWS = 100
+GATHER_SECONDS = 0.005  # after a small batch: at 500 events/s a third of the reads, and all behind them, for 2 ms more
 RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 5.0  # a broker that is back is found within this
 
@@ -75,8 +77,10 @@ class Relay:
         self.buckets = await Buckets.open(self.dsn, self.schema)
         while not self._stopping.is_set():
             await self.buckets.share()
-            if await self._send_batch(self.buckets):
+            if sent := await self._send_batch(self.buckets):
                 idle = POLL_SECONDS
+                if sent < FEW_ROWS:
+                    await self._pause(GATHER_SECONDS)
             else:
                 await self._pause(idle)
                 idle = min(idle * 2, IDLE_SECONDS)
