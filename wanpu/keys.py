@@ -69,7 +69,7 @@ SECRETS = (
     Secret("touch_keys", _touch_key, ("storefront", "orders")),
     Secret("pay_url_key", _hmac_key, ("orders", "sandbox-psp")),
     Secret("psp_webhook_keys", _webhook_key, ("orders", "sandbox-psp")),
-    Secret("bank_webhook_keys", _webhook_key, ("orders", "sandbox-bank")),
+    Secret("bank_webhook_keys", _webhook_key, ("orders",)),
     Secret("carrier_webhook_keys", _webhook_key, ("logistics", "sandbox-carrier")),
 )
 

@@ -196,7 +196,9 @@ class Kafka:
         draft = self._beside("half-made")
         shutil.rmtree(draft, ignore_errors=True)
         self._write_configuration(draft)
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        first, *rest = uuid.uuid4().bytes
+        # The top bit is cleared: an id that begins with a dash, one in 64, would be read as an option.
+        cluster = urlsafe_b64encode(bytes([first & 0x7F, *rest])).decode().rstrip("=")
         arguments = ("format", "--cluster-id", cluster, "--config", str(self._beside("properties")))
         command = self._java("kafka.tools.StorageTool", *arguments)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
