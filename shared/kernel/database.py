@@ -47,6 +47,10 @@ async def prepare(connection: Tx) -> None:
     await connection.set_type_codec("uuid", encoder=str, decoder=str, schema="pg_catalog")
 
 
+async def _keep(_connection: object) -> None:
+    """Nothing to reset: no code here changes a session, and asyncpg's own reset is a round trip a transaction."""
+
+
 async def connect(dsn: str, schema: str, application_name: str, **settings: str) -> asyncpg.Connection[asyncpg.Record]:
     """One direct connection outside any pool, for session locks and one-off jobs."""
     connection = await asyncpg.connect(
@@ -78,6 +82,7 @@ class Database:
             command_timeout=COMMAND_SECONDS,
             max_inactive_connection_lifetime=60,
             init=prepare,
+            reset=_keep,
             server_settings={"search_path": schema, "application_name": application_name, **KEEPALIVES},
         )
         return cls(pool, dsn, schema)

@@ -110,7 +110,7 @@ async def _drain(tx: Tx, subscription: Subscription, stream: str | None) -> int:
 async def _skip(tx: Tx, row: Row) -> None:
     """Put a mark where the record stood; if it never said where, let the stream go on with the first that waits."""
     topic, stream = row["topic"], row["stream_key"]
-    known = (await store.lock_positions(tx, topic, [stream])).get(stream, 0)
+    known = (await store.lock_streams(tx, topic, [stream])).positions.get(stream, 0)
     if row["position"] is None:
         first = await tx.fetchval(_FIRST_WAITING, topic, stream)
         if first is not None and first > known + 1:

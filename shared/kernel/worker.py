@@ -68,7 +68,13 @@ def worker(settings: WorkerSettings, router: Router, publishes: Sequence[type[Ev
         await db.close()
 
     title = f"Wanpu {settings.service}"
-    return FastStream(broker, lifespan=lifespan, specification=AsyncAPI(title=title, version="1"), logger=None)
+    return FastStream(
+        broker,
+        lifespan=lifespan,
+        on_shutdown=[pump.close for pump in pumps],
+        specification=AsyncAPI(title=title, version="1"),
+        logger=None,
+    )
 
 
 def _spare_the_collector() -> None:

@@ -37,6 +37,7 @@ class _Batch:
     subscription: Subscription
     positions: dict[str, int]
     claimed: set[str]
+    waiting: set[str]
     guarded: bool = True
     stopped: set[str] = field(default_factory=set)
     moved: dict[str, int] = field(default_factory=dict)
@@ -83,10 +84,11 @@ async def apply(
     topic = subscription.topic.name
     good = [a for a in batch if a.fault is None]
     every = subscription.mode is Mode.EVERY
-    parked = await store.select_parked(tx, topic, streams) - {lift or ""} if every else set()
-    _hold(batch, parked)
     claimed = await store.claim(tx, [a.event_id for a in good if a.event_id is not None])
-    state = _Batch(tx, subscription, await store.lock_positions(tx, topic, streams), claimed, guarded)
+    known = await store.lock_streams(tx, topic, streams)
+    parked = known.parked - {lift or ""}
+    _hold(batch, parked)
+    state = _Batch(tx, subscription, known.positions, claimed, known.waiting, guarded)
     state.dead.extend(a for a in batch if a.fault is not None)
     fresh = _first_of_each(good, claimed)
     state.outcome.duplicate = len(good) - len(fresh)
@@ -134,7 +136,7 @@ async def _apply_latest(state: _Batch, fresh: Sequence[Arrived]) -> None:
 
 async def _apply_every(state: _Batch, fresh: Sequence[Arrived], drain: set[str]) -> None:
     moving = drain | {a.stream for a in fresh if a.stream is not None and not a.held and state.follows(a)}
-    waited = await _waited(state, sorted(moving))
+    waited = await _waited(state, sorted(moving & state.waiting))
     runs, early = _order(state, [*waited, *fresh])
     for group in _rounds(runs):
         follows: list[Arrived] = []

@@ -30,6 +30,7 @@ FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 30.0
 WAITING_ALARM_SECONDS = 60.0
 HOUSEKEEPING_SECONDS = 2.0
+COMMIT_SECONDS = 0.2  # offsets only save work: what a crash repeats is known by the inbox, and a commit costs 5 ms
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,8 @@ class Pump(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
         self.subscriber: Any = None
         self._next: dict[TopicPartition, int] = {}
         self._sought: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, int] = {}
+        self._committing: asyncio.Task[None] | None = None
         self._cautious = False
         self._busy = asyncio.Lock()
         self._give_back = asyncio.Event()
@@ -73,11 +76,18 @@ class Pump(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
         """Let the batch under way finish, or give it back if it waits for a fault to pass."""
         self._give_back.set()
         async with self._busy:
-            self._next.clear()
-            self._sought.clear()
+            await self._commit()
+            for known in (self._next, self._sought, self._committed):
+                known.clear()
 
     async def on_partitions_assigned(self, _assigned: Iterable[TopicPartition]) -> None:
         self._give_back.clear()
+
+    async def close(self) -> None:
+        """Let the batch under way finish, take no other, commit."""
+        self._give_back.set()
+        async with self._busy:
+            await self._commit()
 
     async def consume(self, records: Any) -> None:
         """Handle one batch as the broker gave it; returns only when it took effect or was given back."""
@@ -91,7 +101,9 @@ class Pump(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
                 return
             failpoint("consumer.before_offsets")
             self._count(outcome)
-            await self._commit(consumer, _ends(records))
+            self._next.update(_ends(records))
+            if self._committing is None or self._committing.done():
+                self._committing = asyncio.create_task(self._commit_soon())
 
     def _jumped(self, consumer: AIOKafkaConsumer, records: Sequence[Record]) -> bool:
         """Seek back when a batch begins after the next record we wait for; once a gap, retention may be its reason."""
@@ -166,14 +178,20 @@ class Pump(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
                 consumer.seek(part, offset)
                 self._next[part] = offset
 
-    async def _commit(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
-        """Commit explicit offsets of the partitions still ours; one that fails is made good by the next commit."""
-        self._next.update(ends)
-        ours = {part: offset for part, offset in ends.items() if part in consumer.assignment()}
-        if not ours:
+    async def _commit_soon(self) -> None:
+        await asyncio.sleep(COMMIT_SECONDS)
+        await self._commit()
+
+    async def _commit(self) -> None:
+        """Commit what has been applied, partition by partition; what fails is made good by the next commit."""
+        consumer: AIOKafkaConsumer | None = self.subscriber.consumer
+        ours = consumer.assignment() if consumer else ()
+        news = {part: at for part, at in self._next.items() if part in ours and self._committed.get(part) != at}
+        if not news or consumer is None:
             return
         try:
-            await consumer.commit(ours)
+            await consumer.commit(news)
+            self._committed.update(news)
         except KafkaError as error:
             log.warning("offsets not committed", consumer=self.subscription.group, cause=repr(error))
 
@@ -185,7 +203,7 @@ class Pump(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
             log.error("record parked", consumer=self.subscription.group, cause=cause)
 
 
-def _wrap(records: Sequence[Record]) -> KafkaMessage:
+async def _wrap(records: Sequence[Record]) -> KafkaMessage:
     return KafkaMessage(raw_message=records, body=b"", headers={}, consumer=None)  # type: ignore[arg-type]
 
 

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from shared.kernel.database import Row, Tx, columns
 from shared.kernel.delivery.records import Arrived, pack_headers
-
-_PARKED = "SELECT key FROM parked WHERE topic = $1 AND key = ANY($2::text[]) ORDER BY key FOR SHARE"
-
-
-async def select_parked(tx: Tx, topic: str, keys: Sequence[str]) -> set[str]:
-    """The keys that stand still; locked against a replay until this transaction ends."""
-    return {row["key"] for row in await tx.fetch(_PARKED, topic, keys)}
-
 
 _CLAIM = """
     INSERT INTO inbox (event_id) SELECT DISTINCT id FROM unnest($1::uuid[]) AS i (id) ORDER BY id
@@ -34,12 +27,37 @@ async def release(tx: Tx, event_ids: Sequence[str]) -> None:
     await tx.execute(_RELEASE, event_ids)
 
 
-_POSITIONS = "SELECT key, position FROM positions WHERE topic = $1 AND key = ANY($2::text[]) ORDER BY key FOR UPDATE"
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Where streams stand: their last position that took effect, which stand still, behind which something waits."""
+
+    positions: dict[str, int]
+    parked: set[str]
+    waiting: set[str]
 
 
-async def lock_positions(tx: Tx, topic: str, keys: Sequence[str]) -> dict[str, int]:
-    """The last position of each stream that took effect; a key that is not there never did."""
-    return {row["key"]: row["position"] for row in await tx.fetch(_POSITIONS, topic, keys)}
+# Parked rows are locked against a replay, positions against a consumer that still believes the partition to be its own.
+# One snapshot for all three: what either of them inserts meanwhile is missed, its stream waits, and `tidy` lets it go on.
+_STREAMS = """
+    WITH still AS MATERIALIZED (
+             SELECT key FROM parked WHERE topic = $1 AND key = ANY($2::text[]) ORDER BY key FOR SHARE),
+         seen AS MATERIALIZED (
+             SELECT key, position FROM positions WHERE topic = $1 AND key = ANY($2::text[]) ORDER BY key FOR UPDATE)
+    SELECT key, position, 'seen' AS what FROM seen
+    UNION ALL SELECT key, NULL, 'parked' FROM still
+    UNION ALL SELECT DISTINCT key, NULL::bigint, 'waiting' FROM waiting WHERE topic = $1 AND key = ANY($2::text[])
+"""
+
+
+async def lock_streams(tx: Tx, topic: str, keys: Sequence[str]) -> Streams:
+    """Lock the streams until this transaction ends; a key without a position never took effect here."""
+    found = Streams({}, set(), set())
+    for row in await tx.fetch(_STREAMS, topic, keys):
+        if row["what"] == "seen":
+            found.positions[row["key"]] = row["position"]
+        else:
+            (found.parked if row["what"] == "parked" else found.waiting).add(row["key"])
+    return found
 
 
 _ADVANCE = """
