@@ -37,7 +37,7 @@ class Streams:
 
 
 # Parked rows are locked against a replay, positions against a consumer that still believes the partition to be its own.
-# One snapshot for all three: what either of them inserts meanwhile is missed, its stream waits, and `tidy` lets it go on.
+# One snapshot for all three: what those insert meanwhile is missed here; its stream waits until `tidy` lets it go on.
 _STREAMS = """
     WITH still AS MATERIALIZED (
              SELECT key FROM parked WHERE topic = $1 AND key = ANY($2::text[]) ORDER BY key FOR SHARE),
