@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     console = Console(highlight=False)
     try:
-        with reach(given.stack, given.data, lambda line: console.print(f"[dim]{line}[/]")) as target:
+        with reach(given.stack, given.data, lambda line: console.print(f"[dim]{line}[/]"), start=given.start) as target:
             code: int = given.do(given, target, console)
             return code
     except (DemoError, StackError, ConnectionError) as error:
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     other = commands.add_parser("prepare", parents=[where], help="build the market for locust, k6 and the like")
     other.add_argument("--buyers", type=_count, default=BUYERS, help="with a token each")
     other.add_argument("--file", type=Path, default=FILE, help="holds tokens: keep it to yourself")
-    other.set_defaults(do=_prepare)
+    other.set_defaults(do=_prepare, start=False)  # one of its own would be gone before anybody orders
     return parser
 
 
@@ -81,7 +81,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--retry", action="store_true", help="send what got 429, 503 or no answer again, with its key")
     run.add_argument("--live", action="store_true", help="real buyers order meanwhile: their books may move")
     run.add_argument("--out", type=Path, default=report.RESULTS, help="the folder for JSON and plot")
-    run.set_defaults(do=_run)
+    run.set_defaults(do=_run, start=True)
 
 
 def _above_zero(text: str) -> float:

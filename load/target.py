@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from load.wire import Address, address_of
+from shared.embedded.process import StackError
 from wanpu.demo import place
 from wanpu.jobs import POSTGRES_DSN
 from wanpu.layout import SERVICES, Ports
@@ -37,7 +38,7 @@ class Target:
 
 
 @contextmanager
-def reach(stack: Stack, data: Path, say: place.Say) -> Iterator[Target]:
+def reach(stack: Stack, data: Path, say: place.Say, *, start: bool = True) -> Iterator[Target]:
     """The deployment that the environment names, else the stack asked for; an embedded one is started if none runs.
 
     Raises:
@@ -51,6 +52,8 @@ def reach(stack: Stack, data: Path, say: place.Say) -> Iterator[Target]:
             yield Target.of(where)
     elif running.is_live:
         yield _running(running, Servers.of(data))
+    elif not start:
+        raise StackError(f"no stack runs on {data}: start one by `make up ARGS=--detach`, or name one by {ORDERS_URL}")
     else:
         with place.embedded(say, env={}) as where:
             yield Target.of(where)
