@@ -29,13 +29,13 @@ PLAN = Plan()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; what is wrong with the stack or the market is one sentence and exit code 1."""
     given = _parser().parse_args(arguments)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if Console().is_terminal else 120)
     try:
         with reach(given.stack, given.data, lambda line: console.print(f"[dim]{line}[/]"), start=given.start) as target:
             code: int = given.do(given, target, console)
             return code
     except (DemoError, StackError, ConnectionError) as error:
-        console.print(f"[bold red]The load test failed:[/] {error}")
+        console.print(f"[bold red]The load test failed:[/] {error}", soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         return 130
