@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from fastapi import FastAPI
 
 from services.orders import domain, http
 from services.orders.http.intake import Desk
@@ -44,22 +45,28 @@ class Edge:
         key: str | None = None,
         **claims: Any,
     ) -> httpx.Response:
-        headers = _bearer(role, party, **claims) | {"idempotency-key": key or new_id()}
+        headers = bearer(role, party, **claims) | {"idempotency-key": key or new_id()}
         return await self.client.post(path, json=body, headers=headers)
 
     async def get(self, path: str, *, role: Role = "buyer", party: str = "buyer-1") -> httpx.Response:
-        return await self.client.get(path, headers=_bearer(role, party))
+        return await self.client.get(path, headers=bearer(role, party))
 
 
-@asynccontextmanager
-async def serving(db: Database, secrets: Path, **changes: Any) -> AsyncIterator[Edge]:
-    """The service's API on this database, without a socket."""
+def wired(db: Database, secrets: Path, **changes: Any) -> tuple[FastAPI, Desk]:
+    """The service's application on this database, as `main.py` wires it."""
     (secrets / "touch_keys").write_text(f"{KEY_ID}:{base64.urlsafe_b64encode(KEY).decode()}\n")
     given = {"token_public_key": PUBLIC, "secrets_dir": secrets, "pay_url_key": PAY_URL_KEY, "postgres_dsn": db.dsn}
     settings = Settings(**{**given, **changes})
     app = api(settings, http.routes, codes=domain.CODES, stored=domain.STORED, database=db)
     desk = Desk(settings)
     app.state.settings, app.state.desk = settings, desk
+    return app, desk
+
+
+@asynccontextmanager
+async def serving(db: Database, secrets: Path, **changes: Any) -> AsyncIterator[Edge]:
+    """The service's API on this database, without a socket."""
+    app, desk = wired(db, secrets, **changes)
     transport = httpx.ASGITransport(app)
     async with desk.running(), httpx.AsyncClient(transport=transport, base_url="http://orders") as client:
         yield Edge(client)
@@ -72,5 +79,6 @@ def order_body(goods: Goods, qty: int = 1, **changes: Any) -> dict[str, Any]:
     return {**given, "ship_to": ADDRESS.model_dump(), **changes}
 
 
-def _bearer(role: Role, party: str, **claims: Any) -> dict[str, str]:
+def bearer(role: Role, party: str, **claims: Any) -> dict[str, str]:
+    """A token's header."""
     return {"authorization": f"Bearer {mint(PRIVATE, role, party, 600, **claims)}"}

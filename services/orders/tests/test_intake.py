@@ -237,6 +237,18 @@ async def test_a_price_under_the_floor_or_rates_over_the_line_are_refused(market
     refused_with("split_exceeds_line", await market.refused(order_of(await market.sell(Goods(terms=greedy)))))
 
 
+async def test_a_buyer_gets_so_many_of_a_hot_variant_however_they_order(market: Market) -> None:
+    goods, other = await market.sell(Goods()), await market.sell(Goods())
+    rules = replace(RULES, hot=frozenset({goods.variant_id}), hot_pieces=3)
+    two = order_of(goods, goods.wanted(1), goods.wanted(1))
+    first, second, another = await market.place(two, two, replace(two, buyer_ref="b2"), rules=rules)
+    assert (type(first), type(another)) == (Placed, Placed)
+    assert isinstance(second, Rejected) and second.code == "limit_exceeded"
+    refused_with("limit_exceeded", await market.refused(two, rules))
+    await market.placed(order_of(goods), rules)
+    await market.placed(order_of(other, other.wanted(9)), rules)
+
+
 # Many at once -------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,155 @@
+"""What comes together is committed together, and everyone gets their own answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from shared.kernel import database
+from shared.kernel.database import Database, Tx
+from shared.kernel.errors import Rejected, Transient
+from shared.kernel.group_commit import GroupCommit, Limits
+from shared.kernel.testing import MakeDatabase
+
+Group = GroupCommit[str, str]
+Judge = Callable[[Tx, str], str | Exception]
+
+TABLE = "CREATE TABLE marks (mark text PRIMARY KEY, transaction xid8 DEFAULT pg_current_xact_id())"
+
+
+@pytest.fixture
+async def db(make_database: MakeDatabase) -> Database:
+    made = await make_database("orders")
+    await made.pool.execute(TABLE)
+    return made
+
+
+class Bench:
+    """A group over the table `marks`; a mark that begins with a code is answered by that refusal."""
+
+    def __init__(self, db: Database, limits: Limits) -> None:
+        self.db = db
+        self.batches: list[list[str]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.trouble: Callable[[Sequence[str]], Exception | None] = lambda _: None
+        self.group: Group = GroupCommit(self._connect, self._commit, limits)
+
+    async def _connect(self) -> Tx:
+        return await database.connect(self.db.dsn, "orders", "bench")
+
+    async def _commit(self, tx: Tx, marks: Sequence[str]) -> Sequence[str | Exception]:
+        self.batches.append(list(marks))
+        await self.gate.wait()
+        good = [mark for mark in marks if not mark.startswith("no")]
+        await tx.execute("INSERT INTO marks (mark) SELECT unnest($1::text[])", good)
+        if (error := self.trouble(marks)) is not None:
+            raise error
+        return [Rejected("no", mark) if mark.startswith("no") else f"<{mark}>" for mark in marks]
+
+    async def kept(self) -> set[str]:
+        return {row["mark"] for row in await self.db.pool.fetch("SELECT mark FROM marks")}
+
+    async def ask(self, *marks: str) -> list[Any]:
+        return await asyncio.gather(*(self.group.submit(mark, mark) for mark in marks), return_exceptions=True)
+
+
+@asynccontextmanager
+async def bench(db: Database, **limits: Any) -> AsyncIterator[Bench]:
+    made = Bench(db, Limits(**limits))
+    async with made.group.running():
+        yield made
+
+
+async def test_what_comes_at_once_is_one_transaction_and_each_gets_its_own_answer(db: Database) -> None:
+    async with bench(db) as here:
+        answers = await here.ask(*"abcdef")
+    assert answers == ["<a>", "<b>", "<c>", "<d>", "<e>", "<f>"]
+    assert len(await db.pool.fetch("SELECT DISTINCT transaction FROM marks")) == 1
+
+
+async def test_a_refusal_is_one_request_s_own(db: Database) -> None:
+    async with bench(db) as here:
+        good, refused, other = await here.ask("a", "no stock", "b")
+    assert (good, refused.code, other) == ("<a>", "no", "<b>")
+    assert await here.kept() == {"a", "b"}
+
+
+async def test_a_batch_holds_no_more_than_its_limit(db: Database) -> None:
+    async with bench(db, batch=2) as here:
+        await here.ask(*"abcde")
+    assert max(map(len, here.batches)) == 2
+
+
+async def test_the_one_that_cannot_be_decided_does_not_take_its_neighbours_with_it(db: Database) -> None:
+    async with bench(db) as here:
+        here.trouble = lambda marks: ValueError("bug") if "b" in marks else None
+        answers = await here.ask("a", "b", "c")
+    assert [type(answer) for answer in answers] == [str, ValueError, str]
+    assert await here.kept() == {"a", "c"}
+
+
+async def test_what_may_pass_is_tried_again_and_leaves_nothing_twice(db: Database) -> None:
+    async with bench(db) as here:
+        faults = [Transient("once")]
+        here.trouble = lambda _: faults.pop() if faults else None
+        assert await here.ask("a", "b") == ["<a>", "<b>"]
+    assert len(here.batches) == 2
+
+
+async def test_a_lost_connection_is_replaced(db: Database) -> None:
+    async with bench(db) as here:
+        await here.ask("a")
+        await db.pool.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bench'")
+        assert await here.ask("b") == ["<b>"]
+
+
+async def test_two_of_one_name_are_decided_one_after_the_other(db: Database) -> None:
+    async with bench(db) as here:
+        await asyncio.gather(*(here.group.submit(mark, "the same") for mark in "abc"))
+    assert [len(batch) for batch in here.batches] == [1, 1, 1]
+
+
+async def test_more_than_can_wait_is_told_when_to_come_back(db: Database) -> None:
+    async with bench(db, queue=2, batch=1) as here:
+        here.gate.clear()
+        asked = [asyncio.create_task(here.group.submit(mark, mark)) for mark in "ab"]
+        while len(here.batches) < 2:  # both writers have one
+            await asyncio.sleep(0)
+        asked += [asyncio.create_task(here.group.submit(mark, mark)) for mark in "cd"]
+        await asyncio.sleep(0)
+        with pytest.raises(Rejected) as refused:
+            await here.group.submit("e", "e")
+        here.gate.set()
+        assert await asyncio.gather(*asked) == ["<a>", "<b>", "<c>", "<d>"]
+    assert refused.value.code == "too_many_requests"
+    assert (refused.value.retry_after_seconds or 0) >= 1
+
+
+async def test_nobody_waits_beyond_the_deadline(db: Database) -> None:
+    async with bench(db, batch=1, deadline_seconds=0.2) as here:
+        here.gate.clear()
+        answers = await here.ask("in work", "in work too", "waiting")
+        assert {type(answer) for answer in answers} == {Transient}
+        here.gate.set()
+        assert await here.ask("later") == ["<later>"]
+    assert await here.kept() == {"later"}
+
+
+async def test_a_capped_rate_lets_a_burst_through_and_refuses_the_rest(db: Database) -> None:
+    async with bench(db, rate=50.0) as here:
+        answers = await here.ask(*map(str, range(20)))
+    taken = [answer for answer in answers if isinstance(answer, str)]
+    assert len(taken) == 5  # a tenth of a second's
+    assert {answer.code for answer in answers if isinstance(answer, Rejected)} == {"too_many_requests"}
+
+
+async def test_stopping_decides_what_was_asked(db: Database) -> None:
+    async with bench(db) as here:
+        asked = asyncio.create_task(here.group.submit("last", "last"))
+        await asyncio.sleep(0)
+    assert await asked == "<last>"
