@@ -91,9 +91,8 @@ def _progress(console: Console, plan: Plan) -> Progress:
         TextColumn("{task.completed:,.0f} answered"),
         TextColumn("{task.description}"),
     )
-    progress = Progress(
-        *columns, console=console, auto_refresh=False
-    )  # refreshed by us: a thread would take turns with the load
+    # Refreshed by `_watch`: a thread would take turns with the load.
+    progress = Progress(*columns, console=console, auto_refresh=False)
     progress.add_task("", total=plan.rate * plan.seconds)
     return progress
 

@@ -108,7 +108,7 @@ def _plot(outcome: Outcome, path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     figure, (over_time, shares) = pyplot.subplots(1, 2, figsize=(11, 4.5))
     for status in outcome.run.answers:
@@ -121,6 +121,10 @@ def _plot(outcome: Outcome, path: Path) -> None:
         )
     over_time.set(xlabel="seconds since the start (when due)", ylabel="milliseconds", yscale="log")
     shares.set(xlabel="milliseconds", ylabel="% within", xscale="log")
+    for axis in (over_time.yaxis, shares.xaxis):
+        axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(ticker.NullFormatter())
     for axes in (over_time, shares):
         axes.grid(alpha=0.3)
         if outcome.run.answers:
