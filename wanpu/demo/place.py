@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -45,21 +45,24 @@ class Place:
 
 @contextmanager
 def embedded(say: Say, data: Path | None = None, port_offset: int | None = None) -> Iterator[Place]:
-    """A stack of our own, stopped in the end; its folder is removed if we made it, unless somebody needs its logs."""
+    """A stack of our own at the demo's pace."""
+    with own_stack(say, data, port_offset, env=PERIODS) as stack:
+        yield place_of(stack)
+
+
+@contextmanager
+def own_stack(
+    say: Say, data: Path | None = None, port_offset: int | None = None, *, env: Mapping[str, str]
+) -> Iterator[Stack]:
+    """A stack that is stopped in the end; its folder is removed if we made it, unless somebody needs its logs."""
     folder = data or Path(tempfile.mkdtemp(prefix="wanpu-demo-"))
     offset = free_offset() if port_offset is None else port_offset
-    stack = Stack(folder, offset, env=PERIODS, quiet_sandbox=True, progress=say)
+    stack = Stack(folder, offset, env=env, quiet_sandbox=True, progress=say)
     needed = data is not None
     try:
         with _until_signal():
             stack.start()
-            yield Place(
-                urls=by_name(stack.urls),
-                keys=stack.secrets,
-                bootstrap=stack.bootstrap,
-                auditor_dsn=stack.auditor_dsn(),
-                logs=f"the logs are in {folder / 'logs'}",
-            )
+            yield stack
     except Exception:
         needed = True
         raise
@@ -69,6 +72,17 @@ def embedded(say: Say, data: Path | None = None, port_offset: int | None = None)
             stack.stop()
             if not needed:
                 stack.remove()
+
+
+def place_of(stack: Stack) -> Place:
+    """Where a stack that runs is found."""
+    return Place(
+        urls=by_name(stack.urls),
+        keys=stack.secrets,
+        bootstrap=stack.bootstrap,
+        auditor_dsn=stack.auditor_dsn(),
+        logs=f"the logs are in {stack.data / 'logs'}",
+    )
 
 
 @contextmanager
