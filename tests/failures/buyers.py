@@ -89,6 +89,7 @@ class Book:
     sample: list[Wish] = field(default_factory=list)
     decided: dict[str, bytes] = field(default_factory=dict)  # digests of the answers
     changed: list[str] = field(default_factory=list)
+    refused: list[Json] = field(default_factory=list)
 
     def note(self, shown: Shown) -> None:
         """Take an answer down; a 429 leaves nothing open that was not open before."""
@@ -103,6 +104,8 @@ class Book:
         else:
             self.open.pop(wish.key, None)
             self._decide(wish, shown)
+            if shown.status != 201:
+                self.refused.append(body)
         shown.body = None
         self.seen.append(shown)
 

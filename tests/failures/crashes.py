@@ -11,7 +11,7 @@ from load.wire import Run, Shown, open_loop
 from shared.kernel.database import Tx
 from tests.failures.buyers import Book, Buyers, demand, p99, shots
 from tests.failures.platform import CONNECTIONS, DRAIN_SECONDS, RATE, Site, on_platform, open_market
-from tests.failures.rig import require, until
+from tests.failures.rig import require
 from wanpu.reconcile.kept import snapshot
 
 KILLS = 60
@@ -39,7 +39,8 @@ async def _f1(site: Site) -> str:
     async def kill_every_second() -> None:
         for _ in range(KILLS):
             began = time.monotonic()
-            dead[await asyncio.to_thread(site.kill_one) or "nobody"] += 1
+            victim = await asyncio.to_thread(site.kill_one)
+            dead[victim or "nobody"] += 1
             await asyncio.sleep(1 - (time.monotonic() - began))
 
     run = await _under_load(site, book, KILLS, kill_every_second)
@@ -81,8 +82,9 @@ async def _f4(site: Site) -> str:
     checks = await site.hold(book.history)
     require(not any(code.startswith("500") for code in book.codes), f"the database's absence is no bug: {book}")
     return (
-        f"{_attempts(book)}; {len(POSTGRES_KILLS_AT)} kills: {stands} orders answered 201 are there; {again} asked again "
-        f"and {len(book.sample)} twice: one order each; drained in {drained:.1f} s; {checks} checks hold"
+        f"{_attempts(book)}; {len(POSTGRES_KILLS_AT)} kills: {stands} orders answered 201 are there; "
+        f"{again} asked again and {len(book.sample)} twice: one order each; "
+        f"drained in {drained:.1f} s; {checks} checks hold"
     )
 
 
@@ -144,9 +146,7 @@ async def _under_load(site: Site, book: Book, seconds: float, breaking: Breaking
     """Orders at the usual rate over both intake processes while it breaks."""
     shop = await open_market(site)
     wishes = demand(Buyers(site.place.keys), shop, site.chance)
-    load = open_loop(
-        site.orders, shots(wishes), rate=RATE, seconds=seconds, connections=CONNECTIONS, sink=book.note
-    )
+    load = open_loop(site.orders, shots(wishes), rate=RATE, seconds=seconds, connections=CONNECTIONS, sink=book.note)
     run, _ = await asyncio.gather(load, breaking())
     return run
 

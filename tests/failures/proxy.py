@@ -13,11 +13,17 @@ from shared.embedded.process import LOOPBACK
 CHUNK_BYTES = 64 * 1024
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Connection:
     """One client's connection; once it is `black` nothing passes it any more, and neither side hears why."""
 
+    ends: tuple[asyncio.StreamWriter, asyncio.StreamWriter]
     black: bool = False
+
+    def cut(self) -> None:
+        """End both sides, without a goodbye."""
+        for each in self.ends:
+            each.transport.abort()
 
 
 @dataclass(slots=True)
@@ -42,6 +48,12 @@ class Proxy:
             yield self
         finally:
             server.close()
+            self.cut()
+
+    def cut(self) -> None:
+        """End every connection there is."""
+        for each in list(self.connections):
+            each.cut()
 
     def blacken(self, number: int | None = None) -> int:
         """Swallow what passes these connections from now on, chosen by the seed, or all; returns how many."""
@@ -55,23 +67,21 @@ class Proxy:
         if self.refuses:
             writer.transport.abort()
             return
-        connection = Connection(black=self.swallows)
-        self.connections.add(connection)
         server_reader, server_writer = await asyncio.open_connection(LOOPBACK, self.target)
-        ways = (self._pass(connection, reader, server_writer), self._pass(connection, server_reader, writer))
+        connection = Connection((writer, server_writer), black=self.swallows)
+        self.connections.add(connection)
         try:
-            await asyncio.gather(*ways)
-        except OSError:
+            await asyncio.gather(
+                self._pass(connection, reader, server_writer), self._pass(connection, server_reader, writer)
+            )
+        except OSError:  # an end broke off: so does the other
             pass
         finally:
             self.connections.discard(connection)
-            server_writer.transport.abort()
-            writer.transport.abort()
+            connection.cut()
 
-    async def _pass(
-        self, connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        """One direction; a reader of its own goes on while an earlier chunk is still delayed."""
+    async def _pass(self, connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One direction: reading goes on while an earlier chunk is delayed; of a black one's end nobody hears."""
         loop = asyncio.get_running_loop()
         line: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
         sending = asyncio.create_task(_deliver(line, writer))
@@ -81,7 +91,8 @@ class Proxy:
                 if not connection.black:
                     due = max(due, loop.time() + self._delay())
                     line.put_nowait((due, chunk))
-            line.put_nowait((due, b""))
+            if not connection.black:
+                line.put_nowait((due, b""))
             await sending
         finally:
             sending.cancel()
