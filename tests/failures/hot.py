@@ -1,4 +1,4 @@
-"""F10, the hot parts: a thousand pieces for five thousand buyers, one variant twice in a cart, buying and cancelling."""
+"""F10, the hot parts: a thousand pieces for 5,000 buyers, one variant twice in a cart, buying and cancelling."""
 
 from __future__ import annotations
 

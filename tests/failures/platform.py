@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psutil
@@ -84,8 +87,8 @@ class Site:
 
     def spare(self, service: str, role: str, number: int = 2, *, env: Mapping[str, str] | None = None) -> Supervised:
         """Another process of a role, not started yet; its port lies in the hundred that the stack took."""
-        ports, up = self.stack.ports, 40 + 10 * number
-        port = (ports.worker(service) if role == "worker" else ports.api(service)) + up
+        ports = self.stack.ports  # the APIs' lie in its first twenty-five numbers: see wanpu/layout.py
+        port = (ports.worker(service) + 30 if role == "worker" else ports.api(service) + 10) + 10 * number
         name = f"{service}-{role}-{number}"
         log = self.stack.data / "logs" / f"{name}.log"
         process = (Relay if role == "relay" else PythonProcess)(name, (SERVICE_MODULE, service, role), port, log)
@@ -149,19 +152,21 @@ Play = Callable[[Site], Awaitable[str]]
 
 
 def on_platform(play: Play, seed: int, env: Mapping[str, str] | None = None) -> str:
-    """Run a fault on a platform of its own, in the periods of real life; what its processes said is kept on failure."""
+    """Run a fault on a platform of its own, in the periods of real life; of one that failed the logs are kept."""
+    data = Path(tempfile.mkdtemp(prefix="wanpu-faults-"))
     try:
-        with place.own_stack(lambda _line: None, env=env or {}) as stack:
-            where = place.place_of(stack)
-            site = Site(stack, random.Random(seed), where)
+        with place.own_stack(lambda _line: None, data, env=env or {}) as stack:
+            site = Site(stack, random.Random(seed), place.place_of(stack))
             try:
                 return uvloop.run(_play(play, site))
-            except (Failed, DemoError) as error:
-                raise Failed(f"{error}; {where.logs}") from error
             finally:
                 site.spares.stop()
-    except StackError as error:
-        raise Failed(str(error)) from error
+    except (Failed, DemoError, StackError) as error:
+        logs = tempfile.mkdtemp(prefix="wanpu-faults-logs-")
+        shutil.copytree(data / "logs", logs, dirs_exist_ok=True)
+        raise Failed(f"{error}; the logs are in {logs}") from error
+    finally:
+        Stack(data).remove()
 
 
 async def _play(play: Play, site: Site) -> str:
