@@ -44,9 +44,11 @@ class Place:
 
 
 @contextmanager
-def embedded(say: Say, data: Path | None = None, port_offset: int | None = None) -> Iterator[Place]:
-    """A stack of our own at the demo's pace."""
-    with own_stack(say, data, port_offset, env=PERIODS) as stack:
+def embedded(
+    say: Say, data: Path | None = None, port_offset: int | None = None, env: Mapping[str, str] = PERIODS
+) -> Iterator[Place]:
+    """A stack of our own, at the demo's pace unless `env` says otherwise."""
+    with own_stack(say, data, port_offset, env=env) as stack:
         yield place_of(stack)
 
 
