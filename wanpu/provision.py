@@ -17,6 +17,8 @@ ROLE_SETTINGS = {
     "idle_in_transaction_session_timeout": "60s",
     "lock_timeout": "10s",
 }
+# A call ends after 3 s: who says nothing for longer amid a transaction is gone, and its locks hold others up.
+SERVICE_SETTINGS = {**ROLE_SETTINGS, "idle_in_transaction_session_timeout": "4s"}
 _DATABASE_EXISTS = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
 _ROLE_EXISTS = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"
 _QUOTE_LITERAL = "SELECT quote_literal($1)"
@@ -31,7 +33,7 @@ async def provision(superuser_dsn: str, secrets: Mapping[str, str]) -> None:
     try:
         async with connection.transaction():
             await connection.execute(_LOCK)
-            await _create_role(connection, AUDITOR, secrets["auditor"])
+            await _create_role(connection, AUDITOR, secrets["auditor"], ROLE_SETTINGS)
             await connection.execute(f"REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC")
             await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
             await connection.execute(f"GRANT CONNECT ON DATABASE {DATABASE} TO {AUDITOR}")
@@ -57,18 +59,18 @@ async def _create_database(superuser_dsn: str) -> None:
         await connection.close()
 
 
-async def _create_role(tx: Tx, role: str, password: str) -> None:
+async def _create_role(tx: Tx, role: str, password: str, settings: Mapping[str, str]) -> None:
     verb = "ALTER" if await tx.fetchval(_ROLE_EXISTS, role) else "CREATE"
     literal = await tx.fetchval(_QUOTE_LITERAL, password)  # a utility statement takes no parameters
     await tx.execute(f"{verb} ROLE {role} LOGIN PASSWORD {literal}")
-    for name, value in ROLE_SETTINGS.items():
+    for name, value in settings.items():
         await tx.execute(f"ALTER ROLE {role} SET {name} = '{value}'")
 
 
 async def _create_service(tx: Tx, service: str, password: str) -> None:
     """A role that owns the schema of its service's name, and the auditor's right to read what is made there."""
     role = role_of(service)
-    await _create_role(tx, role, password)
+    await _create_role(tx, role, password, SERVICE_SETTINGS)
     for statement in (
         f"ALTER ROLE {role} SET search_path = {service}",
         f"GRANT {role} TO CURRENT_USER",  # an administrator who is no superuser needs it for the two lines after next

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import asyncpg
 import orjson
 from asyncpg.pool import PoolConnectionProxy
+from asyncpg.transaction import Transaction
 
 from shared.kernel.errors import Transient
 
@@ -94,8 +95,18 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """A transaction that commits when its block ends and rolls back when it raises."""
-        async with self.pool.acquire(timeout=CONNECT_SECONDS) as connection, connection.transaction():
-            yield connection
+        async with self.pool.acquire(timeout=CONNECT_SECONDS) as connection:
+            transaction = connection.transaction()
+            try:
+                await transaction.start()
+                yield connection
+                await transaction.commit()
+            except (TimeoutError, asyncio.CancelledError):
+                _give_up(connection)
+                raise
+            except BaseException:
+                await _roll_back(connection, transaction)
+                raise
 
     async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Run `work` in a transaction, again (at most 3 times) when a fault is one that a second try may heal."""
@@ -119,6 +130,19 @@ class Database:
             await asyncio.wait_for(self.pool.close(), CONNECT_SECONDS)
         except TimeoutError:
             self.pool.terminate()
+
+
+async def _roll_back(connection: Tx, transaction: Transaction) -> None:
+    try:
+        await transaction.rollback()
+    except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError):
+        _give_up(connection)
+
+
+def _give_up(connection: Tx) -> None:
+    """Cut a connection that is gone or silent: a goodbye would wait for it, and keep its place in the pool."""
+    with suppress(asyncpg.InterfaceError):  # it is back in the pool already
+        connection.terminate()
 
 
 def columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:

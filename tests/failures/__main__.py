@@ -10,11 +10,29 @@ from functools import partial
 
 from rich.console import Console
 
+from tests.failures.crashes import f1_kills, f4_postgres, f5_sessions
 from tests.failures.faults import FAULTS
 from tests.failures.handover import f10_hand_over
+from tests.failures.hot import f10_hot
+from tests.failures.keys import f11_keys
+from tests.failures.overload import f6_network, f13_overload
 from tests.failures.rig import Failed, Rig, rig
 
-WHOLE = {"F10": f10_hand_over}  # these start the whole platform themselves; the others share a rig's servers
+
+def f10(seed: int) -> str:
+    """What is hot, and what is called off as it is handed over."""
+    return f"{f10_hot(seed)}; {f10_hand_over(seed)}"
+
+
+WHOLE = {
+    "F1": f1_kills,
+    "F4": f4_postgres,
+    "F5": f5_sessions,
+    "F6": f6_network,
+    "F10": f10,
+    "F11": f11_keys,
+    "F13": f13_overload,
+}  # these start the whole platform themselves; the others share a rig's servers
 
 console = Console()
 

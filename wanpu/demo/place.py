@@ -47,7 +47,16 @@ class Place:
 def embedded(
     say: Say, data: Path | None = None, port_offset: int | None = None, env: Mapping[str, str] = PERIODS
 ) -> Iterator[Place]:
-    """A stack of our own, stopped in the end; its folder is removed if we made it, unless somebody needs its logs."""
+    """A stack of our own, at the demo's pace unless `env` says otherwise."""
+    with own_stack(say, data, port_offset, env=env) as stack:
+        yield place_of(stack)
+
+
+@contextmanager
+def own_stack(
+    say: Say, data: Path | None = None, port_offset: int | None = None, *, env: Mapping[str, str]
+) -> Iterator[Stack]:
+    """A stack that is stopped in the end; its folder is removed if we made it, unless somebody needs its logs."""
     folder = data or Path(tempfile.mkdtemp(prefix="wanpu-demo-"))
     offset = free_offset() if port_offset is None else port_offset
     stack = Stack(folder, offset, env=env, quiet_sandbox=True, progress=say)
@@ -55,13 +64,7 @@ def embedded(
     try:
         with _until_signal():
             stack.start()
-            yield Place(
-                urls=by_name(stack.urls),
-                keys=stack.secrets,
-                bootstrap=stack.bootstrap,
-                auditor_dsn=stack.auditor_dsn(),
-                logs=f"the logs are in {folder / 'logs'}",
-            )
+            yield stack
     except Exception:
         needed = True
         raise
@@ -71,6 +74,17 @@ def embedded(
             stack.stop()
             if not needed:
                 stack.remove()
+
+
+def place_of(stack: Stack) -> Place:
+    """Where a stack that runs is found."""
+    return Place(
+        urls=by_name(stack.urls),
+        keys=stack.secrets,
+        bootstrap=stack.bootstrap,
+        auditor_dsn=stack.auditor_dsn(),
+        logs=f"the logs are in {stack.data / 'logs'}",
+    )
 
 
 @contextmanager

@@ -67,7 +67,7 @@ async def test_the_auditor_reads_a_table_made_later(postgres: Postgres, secrets:
 async def test_no_statement_of_a_service_can_hold_a_lock_for_ever(postgres: Postgres, secrets: Path) -> None:
     assert await ask(postgres, secrets, "orders", "SHOW statement_timeout") == "30s"
     assert await ask(postgres, secrets, "orders", "SHOW lock_timeout") == "10s"
-    assert await ask(postgres, secrets, "orders", "SHOW idle_in_transaction_session_timeout") == "1min"
+    assert await ask(postgres, secrets, "orders", "SHOW idle_in_transaction_session_timeout") == "4s"
 
 
 async def test_provisioning_again_changes_nothing_but_a_rotated_password(postgres: Postgres, secrets: Path) -> None:

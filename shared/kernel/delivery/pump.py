@@ -179,18 +179,22 @@ class Pump(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
                 self._next[part] = offset
 
     async def _commit_soon(self) -> None:
-        await asyncio.sleep(COMMIT_SECONDS)
-        await self._commit()
+        """Until nothing is left to commit: a batch that was applied while a commit was under way started no other."""
+        while self._uncommitted():
+            await asyncio.sleep(COMMIT_SECONDS)
+            await self._commit()
+
+    def _uncommitted(self) -> dict[TopicPartition, int]:
+        consumer: AIOKafkaConsumer | None = self.subscriber.consumer
+        ours = consumer.assignment() if consumer else ()
+        return {part: at for part, at in self._next.items() if part in ours and self._committed.get(part) != at}
 
     async def _commit(self) -> None:
         """Commit what has been applied, partition by partition; what fails is made good by the next commit."""
-        consumer: AIOKafkaConsumer | None = self.subscriber.consumer
-        ours = consumer.assignment() if consumer else ()
-        news = {part: at for part, at in self._next.items() if part in ours and self._committed.get(part) != at}
-        if not news or consumer is None:
+        if not (news := self._uncommitted()):
             return
         try:
-            await consumer.commit(news)
+            await self.subscriber.consumer.commit(news)
             self._committed.update(news)
         except KafkaError as error:
             log.warning("offsets not committed", consumer=self.subscription.group, cause=repr(error))

@@ -89,6 +89,31 @@ async def test_good_and_bad_records_alike_are_taken_up_and_committed(
     assert (await totals(gauge))["m0"] == sum(range(0, 100, 10))
 
 
+async def test_what_is_applied_while_offsets_are_being_committed_is_committed_too(
+    gauge: Database, kafka: Kafka, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, commits = AIOKafkaConsumer.commit, 0
+
+    async def second_applied() -> bool:
+        return await totals(gauge) == {"a": 2}
+
+    async def slow_commit(consumer: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
+        nonlocal commits
+        commits += 1
+        if commits == 1:
+            await send(kafka, [counted("a", 2, 1)])
+            await until(second_applied)
+        await commit(consumer, offsets)
+
+    async def done() -> bool:
+        return await committed(kafka, topic) == 2
+
+    monkeypatch.setattr(AIOKafkaConsumer, "commit", slow_commit)
+    await send(kafka, [counted("a", 1, 1)])
+    async with at_work(gauge, kafka, mill.adding()):
+        await until(done)
+
+
 async def test_a_record_that_makes_a_reaction_fail_is_parked_alone(gauge: Database, kafka: Kafka, topic: Topic) -> None:
     await send(kafka, [counted(f"m{n}", 1, 1, explode=n in {7, 30}) for n in range(40)])
 
