@@ -50,6 +50,7 @@ class Platform:
 
     urls: Mapping[str, str]
     keys: Path
+    loadtest: bool = False  # whether our callers say that they are a load test
     history: History = field(default_factory=History)
     http: httpx.AsyncClient = field(init=False)
     _turns: asyncio.Semaphore = field(init=False)
@@ -92,7 +93,7 @@ class Caller:
 
     @cached_property
     def _token(self) -> str:
-        return mint_token(self.platform.keys, self.role, self.party)
+        return mint_token(self.platform.keys, self.role, self.party, loadtest=self.platform.loadtest)
 
     async def get(self, service: str, path: str, **query: str) -> Json:
         """What is there; `DemoError` when it is refused."""
