@@ -9,24 +9,22 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import quantiles
+from statistics import mean, median
 from urllib.parse import unquote, urlsplit
 
-import psutil
-
 from bench.gauge import Cost, tree_seconds
-from bench.sample import STOCK, Sample, variant_expression
+from bench.sample import Sample, variant_expression
 from shared.embedded.postgres import binaries
 
 THREADS = 2  # as many as the machine that the targets are meant for has cores
 BUYERS = 1_000
 A_BATCH = 100
+WARM_UP_SECONDS = 2  # new backends fill their caches and plan each statement once: 64 of them take a second
 GRACE_SECONDS = 30.0  # connecting, and the transactions under way when time is over
 
 _DONE = re.compile(r"number of transactions actually processed: (\d+)")
 _FAILED = re.compile(r"number of failed transactions: (\d+)")
-_RATE = re.compile(r"tps = ([\d.]+) \(without initial connection time\)")
-_MEAN = re.compile(r"latency average = ([\d.]+) ms")
+_PROGRESS = re.compile(r"progress: ([\d.]+) s, ([\d.]+) tps, lat ([\d.]+) ms")
 
 # A transaction's number: unlike any other client's, and rising with time in all of them, as the ids of orders do.
 _NUMBERS = """\
@@ -68,8 +66,9 @@ class Found:
     taken_ms: Sequence[float] = ()
 
     @property
-    def p50_ms(self) -> float:
-        return quantiles(self.taken_ms, n=2)[0]
+    def ms(self) -> dict[str, float]:
+        known = {"p50": median(self.taken_ms)} if self.taken_ms else {}
+        return known | {"mean": self.mean_ms}
 
 
 def scripts(samples: Sequence[Sample], variants: int, orders: int = 1) -> tuple[Script, Script]:
@@ -117,26 +116,24 @@ class Pgbench:
             files = [Path(folder, f"{place}.sql") for place in range(len(script.texts))]
             for file, text in zip(files, script.texts, strict=True):
                 file.write_text(text)
-            options = self._options(script, clients, seconds) + [f"--file={file}" for file in files]
+            options = self._options(clients, seconds) + [f"--file={file}" for file in files]
             options += [f"--log-prefix={folder}/each", "--log"] if each else []
-            before = tree_seconds(self.postgres_pid)
-            told, cpu_seconds = await _told([str(binaries() / "pgbench"), *options], self._environment(), seconds)
-            postgres_seconds = tree_seconds(self.postgres_pid) - before
-            lines = [line for file in Path(folder).glob("each.*") for line in file.read_text().splitlines()]
-        done, rate = int(_number(_DONE, told)), _number(_RATE, told)
-        orders = done * script.orders
-        cost = Cost(orders, done / rate, 0.0, postgres_seconds * 1000 / orders, 0.0, cpu_seconds * 1000 / orders)
+            watch = _Watch(self.postgres_pid)
+            told = await watch.run([str(binaries() / "pgbench"), *options], self._environment(), seconds)
+            taken_ms = _taken_ms(Path(folder))
+        done = int(_number(_DONE, told))
         self.first += 2 * done + 10_000  # clients are not equally fast: the fastest was never twice the average
-        return Found(orders, cost, _number(_MEAN, told), [int(line.split()[2]) / 1000 for line in lines])
+        return Found(done * script.orders, watch.cost(script.orders), watch.mean_ms, taken_ms)
 
-    def _options(self, script: Script, clients: int, seconds: float) -> list[str]:
+    def _options(self, clients: int, seconds: float) -> list[str]:
         given: Mapping[str, int] = {"first": self.first, "clients": clients, "seq": 0}
         return [
             "--no-vacuum",
             "--protocol=prepared",
             f"--client={clients}",
             f"--jobs={min(THREADS, clients)}",
-            f"--time={round(seconds)}",
+            "--progress=1",
+            f"--time={round(seconds) + WARM_UP_SECONDS}",
             *(f"--define={name}={value}" for name, value in given.items()),
         ]
 
@@ -152,23 +149,59 @@ class Pgbench:
         }
 
 
-async def _told(command: Sequence[str], environment: Mapping[str, str], seconds: float) -> tuple[str, float]:
-    """Run it; its words, and the processor's seconds that it took."""
-    before = psutil.Process().cpu_times()
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=pipe, stderr=pipe)
-    try:
-        async with asyncio.timeout(seconds + GRACE_SECONDS):
-            said, wrong = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    told = said.decode()
-    if process.returncode or _number(_FAILED, told):
-        raise PgbenchFailed(wrong.decode()[-2_000:])
-    after = psutil.Process().cpu_times()
-    return told, after.children_user + after.children_system - before.children_user - before.children_system
+class _Watch:
+    """A run of pgbench, seen from outside a second at a time, without its warm-up."""
+
+    def __init__(self, postgres_pid: int) -> None:
+        self.postgres_pid = postgres_pid
+        self.seen: list[tuple[float, float, float]] = []  # until when, transactions a second, mean ms
+        self.cpu: list[tuple[float, float]] = []  # of PostgreSQL and of pgbench, at the end of each second
+
+    async def run(self, command: Sequence[str], environment: Mapping[str, str], seconds: float) -> str:
+        """Its last words."""
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=pipe, stderr=pipe)
+        assert process.stdout is not None and process.stderr is not None
+        wrong: list[str] = []
+        try:
+            async with asyncio.timeout(seconds + GRACE_SECONDS):
+                async for line in process.stderr:
+                    wrong += [] if self._note(line.decode(), process.pid) else [line.decode()]
+                told = (await process.stdout.read()).decode()
+                await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode or _number(_FAILED, told):
+            raise PgbenchFailed("".join(wrong)[-2_000:])
+        return told
+
+    def _note(self, line: str, pid: int) -> bool:
+        found = _PROGRESS.match(line)
+        if found and float(found[1]) >= WARM_UP_SECONDS - 0.5:
+            self.seen.append((float(found[1]), float(found[2]), float(found[3])))
+            self.cpu.append((tree_seconds(self.postgres_pid), tree_seconds(pid)))
+        return bool(found)
+
+    def cost(self, orders: int) -> Cost:
+        """From the end of the warm-up to the last second told; `orders` of a transaction."""
+        began, ended = self.seen[0][0], self.seen[-1][0]
+        steps = zip(self.seen, self.seen[1:], strict=False)
+        done = round(orders * sum(rate * (until - since) for (since, *_), (until, rate, _) in steps))
+        postgres, client = (after - before for before, after in zip(self.cpu[0], self.cpu[-1], strict=True))
+        each = 1000 / max(done, 1)
+        return Cost(done, ended - began, 0.0, postgres * each, 0.0, client * each)
+
+    @property
+    def mean_ms(self) -> float:
+        return mean(ms for _, _, ms in self.seen[1:])
+
+
+def _taken_ms(folder: Path) -> list[float]:
+    """Each transaction's time, the warm-up's among them."""
+    lines = (line for file in folder.glob("each.*") for line in file.read_text().splitlines())
+    return [int(line.split()[2]) / 1000 for line in lines]
 
 
 def _number(pattern: re.Pattern[str], told: str) -> float:
@@ -176,6 +209,3 @@ def _number(pattern: re.Pattern[str], told: str) -> float:
     if found is None:
         raise PgbenchFailed(f"pgbench did not say {pattern.pattern}: {told[-2_000:]}")
     return float(found[1])
-
-
-__all__ = ["A_BATCH", "BUYERS", "STOCK", "Found", "Pgbench", "PgbenchFailed", "Script", "scripts"]

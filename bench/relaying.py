@@ -34,7 +34,7 @@ TARGET = 0.6
 
 _COLUMNS = "event_id, topic, key, type, aggregate_id, aggregate_version, occurred_at, headers, body"
 _KEEP = "CREATE TABLE kept AS SELECT * FROM outbox ORDER BY id"
-_REFILL = f"INSERT INTO outbox (bucket, {_COLUMNS}) SELECT bucket, {_COLUMNS} FROM kept ORDER BY id"  # noqa: S608
+_REFILL = f"INSERT INTO outbox (bucket, {_COLUMNS}) SELECT bucket, {_COLUMNS} FROM kept ORDER BY id"
 _TOPIC = "ALTER TABLE kept DROP COLUMN topic, ADD COLUMN topic text NOT NULL DEFAULT '%s'"
 
 

@@ -59,7 +59,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A row: its figures against their targets, and every run they come from; `notes` is what a reader must know."""
+    """A row: its figures against their targets, and every run they come from.
+
+    `notes` is what a reader must know, `scripts` what theirs ran; the scripts stand in the JSON alone.
+    """
 
     row: str
     title: str
@@ -69,6 +72,7 @@ class Report:
     more: Mapping[str, float] = field(default_factory=dict)
     taken_ms: Sequence[float] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    scripts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def reached(self) -> bool:
@@ -146,6 +150,7 @@ def write_results(report: Report, command: str, folder: Path = RESULTS) -> Path:
         "notes": dict(report.notes),
         "runs": [_told(run) for run in report.runs],
         "durable": dict(report.durable),
+        "scripts": {name: list(texts) for name, texts in report.scripts.items()},
         "versions": _versions(),
         "machine": _machine(),
     }

@@ -78,8 +78,8 @@ async def take(tx: Tx, since: int, asked: Asked) -> Sample:
         columns.setdefault(row["relname"], {})[row["attname"]] = row["type"]
     found: dict[str, list[dict[str, str | None]]] = {}
     for table, types in columns.items():
-        texts = ", ".join(f"{name}::text" for name in types)
-        query = f"SELECT {texts} FROM {table} WHERE xmin::text::bigint > $1"  # noqa: S608  names from the catalogue
+        texts = ", ".join(f'"{name}"::text' for name in types)  # offset, partition
+        query = f"SELECT {texts} FROM {table} WHERE xmin::text::bigint > $1"
         if rows := [dict(row) for row in await tx.fetch(query, since)]:
             found[table] = rows
     assert found.pop(STOCK, None), "the order took no stock"
@@ -87,7 +87,9 @@ async def take(tx: Tx, since: int, asked: Asked) -> Sample:
     words.learn(row for rows in found.values() for row in rows)
     return Sample(
         {
-            table: [{name: words.expression(value, columns[table][name]) for name, value in row.items()} for row in rows]
+            table: [
+                {name: words.expression(value, columns[table][name]) for name, value in row.items()} for row in rows
+            ]
             for table, rows in found.items()
         }
     )
