@@ -6,10 +6,17 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 STACK ?= embedded
 ARGS ?=
+RATE ?= 300
+DURATION ?= 30
+CONNECTIONS ?= 64
+HOT ?= 0
+COD ?= 0.5
+VARIANTS ?= 1000
+LOAD = --rate $(RATE) --duration $(DURATION) --connections $(CONNECTIONS) --hot $(HOT) --cod $(COD) --variants $(VARIANTS)
 COMPILE := $(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up down bench fault contracts lock clean
+.PHONY: help demo test check up down bench load fault contracts lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
@@ -43,6 +50,9 @@ down: $(VENV)/installed ## stop what `make up` started
 
 bench: $(VENV)/installed ## measure against PostgreSQL's and Kafka's own tools
 	@$(BIN)/python -m bench $(ARGS)
+
+load: $(VENV)/installed ## offer orders and leave the books alone (RATE=300 DURATION=30 CONNECTIONS=64 HOT=0 COD=0.5 VARIANTS=1000 STACK=)
+	@$(BIN)/python -m load run $(LOAD) --stack $(STACK) $(if $(RETRY),--retry) $(if $(LIVE),--live) $(ARGS)
 
 fault: $(VENV)/installed ## break it on purpose, then reconcile (ARGS="F2 F8")
 	@$(BIN)/python -m tests.failures $(ARGS)

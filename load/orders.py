@@ -15,6 +15,8 @@ from shared.kernel.ids import new_id
 from wanpu.demo.client import DemoError, Platform, money
 from wanpu.token import mint_token
 
+Shots = Iterator[Shot]
+
 BUYERS = 1_000
 CONNECTIONS = 16  # that touches are asked for by
 
@@ -45,26 +47,22 @@ async def arrive(platform: Platform, market: Market, count: int = BUYERS) -> lis
     """
     crowd = new_id()  # nobody else's: what `reconcile` compares with a history is the parties'
     parties = [f"load-{crowd}-{n}" for n in range(count)]
+    tokens = {party: mint_token(platform.keys, "buyer", party, loadtest=platform.loadtest) for party in parties}
     touches: dict[str, str] = {}
 
     def keep(shown: Shown) -> None:
         if shown.status == 201 and shown.body:
             touches[shown.tag] = orjson.loads(shown.body)["touch"]
 
-    shots = iter([_touching(platform, market, party) for party in parties])
-    where = [address_of(platform.urls["storefront"])]
-    run = await closed_loop(where, shots, connections=CONNECTIONS, sink=keep)
+    where = address_of(platform.urls["storefront"])
+    asked = [_touching(market, where, party, token) for party, token in tokens.items()]
+    run = await closed_loop([where], iter(asked), connections=CONNECTIONS, sink=keep)
     if len(touches) < count:
         raise DemoError(f"the storefront signed {len(touches)} of {count} touches: {run.answers}")
-    return [Buyer(party, buyer_token(platform, party), touches[party]) for party in parties]
+    return [Buyer(party, token, touches[party]) for party, token in tokens.items()]
 
 
-def buyer_token(platform: Platform, party: str) -> str:
-    """A token for the length of a load test."""
-    return mint_token(platform.keys, "buyer", party, loadtest=platform.loadtest)
-
-
-def shots(market: Market, buyers: Sequence[Buyer], where: Address, mix: Mix | None = None) -> Iterator[Shot]:
+def shots(market: Market, buyers: Sequence[Buyer], where: Address, mix: Mix | None = None) -> Shots:
     """Orders without end, a different buyer each; the tag is (party, idempotency key).
 
     The pieces are encoded once: joining them takes 3 µs of the cores that the load shares with what it measures.
@@ -72,7 +70,10 @@ def shots(market: Market, buyers: Sequence[Buyer], where: Address, mix: Mix | No
     mix = mix or Mix()
     chance = random.Random(mix.seed)
     run = new_id()
-    heads = [(buyer.party, _head(buyer, where), *_frame(market, buyer)) for buyer in buyers]
+    heads = [
+        (buyer.party, _head("/orders", where, buyer.token) + b"\r\nidempotency-key: ", *_frame(market, buyer))
+        for buyer in buyers
+    ]
     lines = [_line(listing) for listing in market.listings]
     number = 0
     while True:
@@ -91,13 +92,6 @@ def bodies(market: Market, buyers: Sequence[Buyer], mix: Mix | None = None) -> I
         yield orjson.loads(shot.request.partition(b"\r\n\r\n")[2])
 
 
-def _head(buyer: Buyer, where: Address) -> bytes:
-    return (
-        f"POST /orders HTTP/1.1\r\nhost: {where[0]}:{where[1]}\r\nauthorization: Bearer {buyer.token}\r\n"
-        "content-type: application/json\r\nidempotency-key: "
-    ).encode()
-
-
 def _frame(market: Market, buyer: Buyer) -> tuple[bytes, bytes]:
     """A body up to how it is paid, and from behind its lines."""
     start = {"storefront_id": market.storefront_id, "buyer_ref": buyer.party, "touch": buyer.touch}
@@ -110,8 +104,8 @@ def _line(listing: Listing) -> bytes:
     return b'","lines":[' + orjson.dumps(line) + b"]"
 
 
-def _touching(platform: Platform, market: Market, viewer: str) -> Shot:
-    host, port = address_of(platform.urls["storefront"])
+def _touching(market: Market, where: Address, viewer: str, token: str) -> Shot:
+    """An arrival by a shared link, with the token that says it is a load test's."""
     body = orjson.dumps(
         {
             "storefront_id": market.storefront_id,
@@ -120,5 +114,13 @@ def _touching(platform: Platform, market: Market, viewer: str) -> Shot:
             "viewer_ref": viewer,
         }
     )
-    head = f"POST /touches HTTP/1.1\r\nhost: {host}:{port}\r\ncontent-type: application/json\r\ncontent-length: "
-    return Shot(f"{head}{len(body)}\r\n\r\n".encode() + body, viewer)
+    return Shot(b"%b\r\ncontent-length: %d\r\n\r\n%b" % (_head("/touches", where, token), len(body), body), viewer)
+
+
+def _head(path: str, where: Address, token: str) -> bytes:
+    """A request up to what differs from call to call; its last line is open."""
+    host, port = where
+    return (
+        f"POST {path} HTTP/1.1\r\nhost: {host}:{port}\r\nauthorization: Bearer {token}\r\n"
+        "content-type: application/json"
+    ).encode()

@@ -131,7 +131,7 @@ class _Pool:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        await asyncio.wait([self._dial(each) for each in self.connections], timeout=CONNECT_SECONDS)
+        await asyncio.wait([self._dial(each) for each in self.connections], timeout=min(CONNECT_SECONDS, self.timeout))
         if not self.free:
             self._close()
             where = sorted({f"{host}:{port}" for host, port in (each.address for each in self.connections)})

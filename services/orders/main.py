@@ -1,8 +1,9 @@
-"""Wiring: settings → api and worker."""
+"""Wiring: settings → api, what is in front of it, and worker."""
 
 from __future__ import annotations
 
 from services.orders import consumers, domain, http
+from services.orders.http import intake
 from services.orders.settings import Settings
 from shared.contracts.orders import (
     AvailabilityChanged,
@@ -21,6 +22,7 @@ from shared.contracts.orders import (
     StockShort,
 )
 from shared.kernel import service
+from shared.kernel.http import Front
 
 PUBLISHES = (
     *(OrderPlaced, OrderConfirmed, OrderCancelled, OrderExpired, OrderFulfilled, OrderClosed, CancellationRequested),
@@ -29,6 +31,8 @@ PUBLISHES = (
 )
 
 settings = Settings.load()
-api = service.api(settings, http.routes, codes=domain.CODES, stored=domain.STORED)
-api.state.settings = settings
+desk = intake.Desk(settings)
+api = service.api(settings, http.routes, codes=domain.CODES, stored=domain.STORED, lifespan=desk.running)
+api.state.settings, api.state.desk = settings, desk
+front = Front(api, {intake.PLACE: desk.place, intake.PLACE_MANY: desk.place_many})
 worker = service.worker(settings, consumers.reactions(settings), PUBLISHES)

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from services.orders.domain.agreement import Rules
 from services.orders.domain.touch import Keys, parse_keys
-from shared.contracts.values import Currency, Money
+from shared.contracts.values import Currency, Money, VariantId
+from shared.kernel.group_commit import Limits
 from shared.kernel.http import Call
 from shared.kernel.settings import Port, ServiceSettings
 
@@ -36,6 +37,13 @@ class Settings(ServiceSettings):
 
     max_lines: Annotated[int, Field(ge=1, le=500)] = 50  # a cart that people fill; a batch of 100 fits a request
     max_quantity: Annotated[int, Field(ge=1, le=10_000)] = 1_000  # of one line
+    hot_variants: str = ""  # ids, space separated: of these a buyer gets `hot_pieces_per_buyer` at most
+    hot_pieces_per_buyer: Annotated[int, Field(ge=0)] = 0  # 0: no limit
+
+    intake_batch: Annotated[int, Field(ge=1, le=1_000)] = 128  # orders in a transaction: more only hold locks longer
+    intake_queue: Annotated[int, Field(ge=1)] = 2_048  # orders that wait in a process: a second's work, 10 MB
+    intake_rate: Annotated[float, Field(ge=0)] = 0  # orders a second that a process takes at most; 0: no cap
+    intake_deadline_seconds: Seconds = 3.0  # then the caller is told to ask again with its key
 
     @property
     def rules(self) -> Rules:
@@ -46,8 +54,15 @@ class Settings(ServiceSettings):
             prepaid_expire_seconds=self.prepaid_expire_seconds,
             max_lines=self.max_lines,
             max_quantity=self.max_quantity,
+            hot=frozenset(map(VariantId, self.hot_variants.split())) if self.hot_pieces_per_buyer else frozenset(),
+            hot_pieces=self.hot_pieces_per_buyer,
             touch_keys=self.touch_keys,
         )
+
+    @property
+    def limits(self) -> Limits:
+        """What one intake process takes on."""
+        return Limits(self.intake_batch, self.intake_queue, self.intake_rate, self.intake_deadline_seconds)
 
     @property
     def signing_key(self) -> str:

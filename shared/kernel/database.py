@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import asyncpg
 import orjson
 from asyncpg.pool import PoolConnectionProxy
+
+from shared.kernel.errors import Transient
 
 T = TypeVar("T")
 
@@ -34,17 +37,18 @@ def is_transient(error: BaseException) -> bool:
     """Whether running the same work again may succeed, because the fault lay in the way and not in the work."""
     if isinstance(error, asyncpg.PostgresError):
         return str(getattr(error, "sqlstate", "") or "").startswith(_TRANSIENT_STATES)
-    return isinstance(error, OSError | TimeoutError | asyncpg.InternalClientError) or (
+    return isinstance(error, Transient | OSError | TimeoutError | asyncpg.InternalClientError) or (
         isinstance(error, asyncpg.InterfaceError) and not isinstance(error, asyncpg.DataError)
     )
 
 
 async def prepare(connection: Tx) -> None:
-    """Codecs of every connection: jsonb ↔ Python values, uuid ↔ its text."""
+    """Codecs of every connection: jsonb ↔ Python values, uuid ↔ its text; json is written as text."""
     await connection.set_type_codec(
         "jsonb", encoder=lambda value: orjson.dumps(value).decode(), decoder=orjson.loads, schema="pg_catalog"
     )
     await connection.set_type_codec("uuid", encoder=str, decoder=str, schema="pg_catalog")
+    await connection.set_type_codec("json", encoder=str, decoder=orjson.loads, schema="pg_catalog")
 
 
 async def _keep(_connection: object) -> None:
@@ -120,3 +124,33 @@ class Database:
 def columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:
     """Rows turned into the arrays that `unnest` wants; `width` empty arrays for no rows."""
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+
+
+_PARAMETER = re.compile(r"\$(\d+)")
+
+
+class Writes:
+    """Statements over arrays as one, a single round trip: `Writes(orders=_ORDERS, lines=_LINES)`.
+
+    Each counts its own arrays from `$1`. All see the same snapshot, so none may build on what another has written; of
+    one that ends with `RETURNING` the rows are counted.
+    """
+
+    def __init__(self, **statements: str) -> None:
+        self._widths: dict[str, int] = {}
+        parts = [f"{name} AS ({self._numbered(name, sql)})" for name, sql in statements.items()]
+        counted = [name for name, sql in statements.items() if "RETURNING" in sql]
+        counts = ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name in counted)  # noqa: S608 - our own names
+        self.sql = f"WITH {', '.join(parts)} SELECT {counts or '1'}"
+
+    def _numbered(self, name: str, sql: str) -> str:
+        before = sum(self._widths.values())
+        self._widths[name] = max(int(number) for number in _PARAMETER.findall(sql))
+        return _PARAMETER.sub(lambda found: f"${int(found[1]) + before}", sql)
+
+    async def run(self, tx: Tx, **rows: list[tuple[Any, ...]]) -> Row:
+        """Write these rows; a statement that none are given for writes nothing. Returns the counts by name."""
+        given = [array for name, width in self._widths.items() for array in columns(rows.get(name, []), width)]
+        counts = await tx.fetchrow(self.sql, *given)
+        assert counts is not None, "a SELECT without FROM has one row"
+        return counts

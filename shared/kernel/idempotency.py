@@ -3,17 +3,21 @@
 `once` is the whole of it: claim the key, run the effect, settle the answer, in one transaction. A refusal is
 stored only if its code is among `stored`; its effects are undone by a savepoint. Any other failure rolls
 everything back, the claim included, so that the same key can be tried again.
+
+`FIND` and `KEEP` are the same for many requests in one transaction: what was decided before is read first, what is
+decided now is written with its effects, and a key that somebody else took meanwhile (`KeyTaken`) undoes the whole,
+which then finds it decided.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from shared.kernel.database import Database, LockNotAvailable, Row, Tx
-from shared.kernel.errors import Rejected
+from shared.kernel.errors import Rejected, Transient
 from shared.kernel.failpoints import failpoint
 
 KEEP_DAYS = 7
@@ -81,10 +85,11 @@ async def _acquire(lock: asyncio.Lock) -> None:
     try:
         await asyncio.wait_for(lock.acquire(), TURN_SECONDS)
     except TimeoutError:
-        raise _in_progress() from None
+        raise in_progress() from None
 
 
-def _in_progress() -> Rejected:
+def in_progress() -> Rejected:
+    """Refuse a request whose first one is still being decided."""
     return Rejected(
         "in_progress", "The first request with this Idempotency-Key is still running; try again.", retry_after_seconds=1
     )
@@ -166,12 +171,12 @@ async def claim(tx: Tx, key: Key) -> Answer | None:
             await tx.execute("SET LOCAL lock_timeout TO DEFAULT")
     except LockNotAvailable:
         pass
-    raise _in_progress()
+    raise in_progress()
 
 
 def _known(key: Key, row: Row) -> Answer:
     if row["body_digest"] != key.body_digest:
-        raise Rejected("idempotency_key_reused", "This Idempotency-Key was used for another body; choose a new key.")
+        raise _reused()
     assert row["status"] is not None, "a claim was committed without its answer"
     return Answer(row["status"], row["body"], replayed=True)
 
@@ -184,15 +189,70 @@ async def settle(tx: Tx, key: Key, answer: Answer) -> None:
     await tx.execute(_SETTLE, *key.row, answer.status, answer.body)
 
 
+class KeyTaken(Transient):
+    """Another transaction has decided a request with one of these keys since it was looked for: look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was decided under a key: `body` as it went out, or None for an answer that `subject` tells again."""
+
+    status: int
+    body: bytes | None
+    subject: str | None
+
+
+# Takes the columns of keys as three arrays; `place` counts from 1.
+FIND = f"""
+    SELECT asked.place, i.body_digest, i.status, i.body, i.subject
+      FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS asked (party, route, key, place)
+      JOIN idempotency i USING (party, route, key)
+     WHERE i.created_at >= now() - interval '{KEEP_DAYS} days'
+"""  # noqa: S608 - made of a constant
+
+
+def decided(keys: Sequence[Key], found: Sequence[Row]) -> dict[int, Decided | Rejected]:
+    """By place in `keys`, from 0: what was decided before, or `idempotency_key_reused`; `found` are rows of `FIND`."""
+    return {row["place"] - 1: _decided(keys[row["place"] - 1], row) for row in found}
+
+
+def _decided(key: Key, row: Row) -> Decided | Rejected:
+    if row["body_digest"] != key.body_digest:
+        return _reused()
+    return Decided(row["status"], row["body"], row["subject"])
+
+
+def _reused() -> Rejected:
+    return Rejected("idempotency_key_reused", "This Idempotency-Key was used for another body; choose a new key.")
+
+
+# In key order, so that two transactions never wait for each other. An expired row counts as unused; a row that is not
+# returned was taken since it was looked for.
+KEEP = f"""
+    INSERT INTO idempotency AS i (party, route, key, body_digest, status, body, subject)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::smallint[], $6::bytea[], $7::uuid[])
+           AS n (party, route, key, body_digest, status, body, subject) ORDER BY party, route, key
+    ON CONFLICT (party, route, key) DO UPDATE
+       SET body_digest = excluded.body_digest, status = excluded.status, body = excluded.body,
+           subject = excluded.subject, created_at = now()
+     WHERE i.created_at < now() - interval '{KEEP_DAYS} days'
+    RETURNING 1
+"""  # noqa: S608 - made of a constant
+
+
+def rows(decided: Sequence[tuple[Key, Decided]]) -> list[tuple[object, ...]]:
+    """What `KEEP` takes."""
+    return [(*key.row, key.body_digest, what.status, what.body, what.subject) for key, what in decided]
+
+
 _SWEEP = """
     DELETE FROM idempotency WHERE (party, route, key) IN (
         SELECT party, route, key FROM idempotency
-         WHERE created_at < now() - make_interval(days => $1)
-         ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+         WHERE created_at < now() - make_interval(days => $1) LIMIT $2 FOR UPDATE SKIP LOCKED)
 """
 
 
 async def sweep(tx: Tx, limit: int = 1_000) -> int:
-    """Delete at most `limit` expired rows, oldest first; returns how many: a full batch calls for another."""
+    """Delete at most `limit` expired rows; returns how many: a full batch calls for another."""
     status = await tx.execute(_SWEEP, KEEP_DAYS, limit)
     return int(status.rpartition(" ")[2])

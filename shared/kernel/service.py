@@ -6,6 +6,8 @@ A service's `main.py` in full:
     api = service.api(settings, http.routes, codes=domain.CODES, stored=domain.STORED)
     worker = service.worker(settings, consumers.reactions(settings), publishes=domain_events)
 
+A `front = Front(api, {"POST /orders": …})` beside them is what its API process serves: swift routes ahead of the rest.
+
 Importing it connects to nothing, so that `granian services.orders.main:api` (`--interface asgi`), `faststream run
 services.orders.main:worker` and `faststream docs gen services.orders.main:worker` work as well.
 """
@@ -58,7 +60,11 @@ def run(service: str, role: str, name: str = "") -> None:
 
 async def _api(main: Any, settings: ServiceSettings) -> None:
     main.api.state.require_key()
-    await _until_stopped(_server(main.api, settings.host, settings.port))
+    if front := getattr(main, "front", None):
+        async with front.app.router.lifespan_context(front.app):
+            await _until_stopped(_server(front, settings.host, settings.port, Interfaces.RSGI))
+    else:
+        await _until_stopped(_server(main.api, settings.host, settings.port))
 
 
 async def _worker(main: Any, settings: ServiceSettings) -> None:
@@ -81,8 +87,8 @@ async def _relay(_main: Any, settings: ServiceSettings) -> None:
 ROLES: dict[str, Callable[[Any, ServiceSettings], Any]] = {"api": _api, "worker": _worker, "relay": _relay}
 
 
-def _server(app: Any, host: str, port: int) -> Server:
-    return Server(app, host, port, interface=Interfaces.ASGI, websockets=False, backlog=BACKLOG, log_access=False)
+def _server(app: Any, host: str, port: int, interface: Interfaces = Interfaces.ASGI) -> Server:
+    return Server(app, host, port, interface=interface, websockets=False, backlog=BACKLOG, log_access=False)
 
 
 async def _until_stopped(server: Server) -> None:

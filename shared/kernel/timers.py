@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
+import orjson
 import structlog
 
 from shared.contracts.event import Cause
@@ -37,6 +38,14 @@ _SCHEDULE = """
       FROM unnest($2::text[], $4::jsonb[]) AS s (subject, cause) ORDER BY subject
     ON CONFLICT (kind, subject) DO UPDATE SET due_at = excluded.due_at, attempts = 0, cause = excluded.cause
 """
+# The same for timers of several kinds and lengths at once.
+SCHEDULE = """
+    INSERT INTO timers (kind, subject, due_at, cause)
+    SELECT kind, subject, now() + after, cause::jsonb
+      FROM unnest($1::text[], $2::text[], $3::interval[], $4::text[]) AS s (kind, subject, after, cause)
+     ORDER BY kind, subject
+    ON CONFLICT (kind, subject) DO UPDATE SET due_at = excluded.due_at, attempts = 0, cause = excluded.cause
+"""
 _CANCEL = "DELETE FROM timers WHERE kind = $1 AND subject = ANY($2::text[])"
 _TAKE = "SELECT * FROM take_due_timers($1::text[], $2)"
 _POSTPONE = """
@@ -55,6 +64,11 @@ async def schedule_each(tx: Tx, kind: str, causes: Mapping[str, Cause], after_se
     if causes:
         given = [asdict(cause) for cause in causes.values()]
         await tx.execute(_SCHEDULE, kind, list(causes), timedelta(seconds=after_seconds), given)
+
+
+def row(kind: str, subject: str, after_seconds: float, cause: Cause) -> tuple[str, str, timedelta, str]:
+    """A timer as `SCHEDULE` takes it."""
+    return kind, subject, timedelta(seconds=after_seconds), orjson.dumps(cause).decode()
 
 
 async def cancel(tx: Tx, kind: str, subjects: Sequence[str]) -> None:

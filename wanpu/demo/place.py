@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -44,11 +44,13 @@ class Place:
 
 
 @contextmanager
-def embedded(say: Say, data: Path | None = None, port_offset: int | None = None) -> Iterator[Place]:
+def embedded(
+    say: Say, data: Path | None = None, port_offset: int | None = None, env: Mapping[str, str] = PERIODS
+) -> Iterator[Place]:
     """A stack of our own, stopped in the end; its folder is removed if we made it, unless somebody needs its logs."""
     folder = data or Path(tempfile.mkdtemp(prefix="wanpu-demo-"))
     offset = free_offset() if port_offset is None else port_offset
-    stack = Stack(folder, offset, env=PERIODS, quiet_sandbox=True, progress=say)
+    stack = Stack(folder, offset, env=env, quiet_sandbox=True, progress=say)
     needed = data is not None
     try:
         with _until_signal():

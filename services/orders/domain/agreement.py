@@ -19,6 +19,7 @@ from shared.contracts.values import (
     PaymentId,
     SupplierId,
     SupplierOrderId,
+    VariantId,
 )
 from shared.kernel.errors import Rejected
 
@@ -36,6 +37,8 @@ class Rules:
     prepaid_expire_seconds: float
     max_lines: int
     max_quantity: int
+    hot: frozenset[VariantId] = frozenset()  # variants of which a buyer gets `hot_pieces` at most
+    hot_pieces: int = 0
     touch_keys: Keys = field(default_factory=dict)
 
 

@@ -59,6 +59,25 @@ def take(order: Placed, free: dict[VariantId, int]) -> None:
         free[variant] -= count
 
 
+Bought = dict[tuple[str, VariantId], int]  # pieces of hot variants by buyer
+
+
+def keep_within_share(order: Placed, bought: Bought, rules: Rules) -> None:
+    """Raise `limit_exceeded` for more of a hot variant than one buyer gets, so that no script holds the shop."""
+    for variant, count in pieces(order).items() if rules.hot else ():
+        if variant in rules.hot and bought.get((order.asked.buyer_ref, variant), 0) + count > rules.hot_pieces:
+            most = rules.hot_pieces
+            raise Rejected("limit_exceeded", f"A buyer gets {most} of this.", variant_id=variant, max_quantity=most)
+
+
+def count_share(order: Placed, bought: Bought, rules: Rules) -> None:
+    """Count what an order takes of hot variants, for the buyer's next one."""
+    for variant, count in pieces(order).items() if rules.hot else ():
+        if variant in rules.hot:
+            key = (order.asked.buyer_ref, variant)
+            bought[key] = bought.get(key, 0) + count
+
+
 def _short(line: Line, needed: Mapping[VariantId, int], free: Mapping[VariantId, int]) -> dict[str, Any]:
     variant = line.listing.variant_id
     return {

@@ -1,183 +1,148 @@
-"""`POST /orders`: bytes to a command, and what was agreed back; nothing is decided here."""
+"""`POST /orders` and `/orders/batch`: bytes to a command, its place in a group commit, what was agreed back."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
+import orjson
+from fastapi import FastAPI
+from starlette.responses import Response
 
-from services.orders.domain import codes
-from services.orders.domain.order import Line, Placed, PlaceOrder, Wanted
-from services.orders.domain.touch import TouchState
-from services.orders.settings import Settings, settings_of
-from services.orders.usecases.intake import Request, place_orders, totals
-from shared.contracts.orders import Totals
-from shared.contracts.values import (
-    LineId,
-    ListingId,
-    Money,
-    OrderId,
-    OrderState,
-    PaymentId,
-    PaymentMode,
-    Region,
-    Share,
-    ShipTo,
-    SlotId,
-    StorefrontId,
-    SupplierId,
-    SupplierOrderId,
-    VariantId,
-)
+from services.orders.domain import CODES, codes
+from services.orders.http.forms import ManyOrders, NewOrder, OrderAnswered, OrderMade
+from services.orders.http.reading import read_keyed_order, read_order, split_orders
+from services.orders.settings import Settings
+from services.orders.usecases import intake
+from services.orders.usecases.agreed import Agreed, split_of
+from services.orders.usecases.intake import Intake, Request, Taken
+from shared.contracts.event import Cause
+from shared.contracts.values import Money, PaymentId
+from shared.kernel import database
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
-from shared.kernel.http import Body, Call, Id, Routes, not_negative
+from shared.kernel.group_commit import GroupCommit
+from shared.kernel.http import Ask, Call, Routes, problems
+from shared.kernel.http.edge import stored_response
+from shared.kernel.idempotency import Answer, Decided, Key
 
-MAX_TOUCH_CHARACTERS = 2_048  # a storefront's have 500
-MAX_LINES = 500  # more is no cart; `max_lines` of the settings says what is accepted
+_Z = orjson.OPT_UTC_Z
+PLACE, PLACE_MANY = "POST /orders", "POST /orders/batch"
 
 routes = Routes()
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
-
-class NewLine(Body):
-    """An item and the price the buyer was shown."""
-
-    listing_id: Id[ListingId]
-    qty: Annotated[int, Field(ge=1)]
-    unit_price: Annotated[Money, AfterValidator(not_negative)]
-    slot_id: Id[SlotId] | None = None
-
-
-class Address(Body):
-    """Where the parcels go."""
-
-    name: Text
-    phone: Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 \-]{3,30}$")]
-    region: Region
-    address: Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
-
-
-class NewOrder(Body):
-    """One checkout."""
-
-    storefront_id: Id[StorefrontId]
-    buyer_ref: Text
-    payment: PaymentMode
-    lines: Annotated[list[NewLine], Field(min_length=1, max_length=MAX_LINES)]
-    touch: Annotated[str, StringConstraints(max_length=MAX_TOUCH_CHARACTERS)] | None = None
-    ship_to: Address
-
-
-class LineMade(BaseModel):
-    """A line as agreed."""
-
-    line_id: LineId
-    listing_id: ListingId
-    variant_id: VariantId
-    qty: int
-    amount: Money
-    split: list[Share]
-
-
-class SupplierOrderMade(BaseModel):
-    """One supplier's part."""
-
-    supplier_order_id: SupplierOrderId
-    supplier_id: SupplierId
-    line_ids: list[LineId]
-
-
-class PaymentAsked(BaseModel):
-    """How and until when to pay."""
-
-    payment_id: PaymentId
-    pay_url: str
-    expires_at: AwareDatetime
-
-
-class OrderMade(BaseModel):
-    """The order that stands; `touch` says what became of the touch, if one was sent."""
-
-    order_id: OrderId
-    order_no: str
-    state: OrderState
-    payable: Money
-    totals: Totals
-    lines: list[LineMade]
-    supplier_orders: list[SupplierOrderMade]
-    payment: PaymentAsked | None = None
-    touch: TouchState | None = None
-
-
-@routes.post("/orders", roles={"buyer", "service"}, status=201, once=True)
-async def place_order(call: Call, tx: Tx, body: NewOrder) -> OrderMade:
+@routes.post("/orders", roles={"buyer", "service"}, status=201, once=True, takes=NewOrder, answers=OrderMade)
+async def place_order(call: Call, body: bytes) -> Response:
     """Place an order: all of its lines or none."""
-    settings = settings_of(call)
-    (answer,) = await place_orders(tx, [Request(command(call, body), call.cause)], settings.rules)
-    if isinstance(answer, Rejected):
-        raise answer
-    return made(answer, settings)
+    return stored_response(await desk_of(call).place(Ask.of(call, body)))
 
 
-def command(call: Call, body: NewOrder) -> PlaceOrder:
-    """What is asked for, as the domain takes it.
-
-    Raises:
-        Rejected: `forbidden` for a buyer who orders as somebody else; `validation_failed` for a slot.
-    """
-    if call.role == "buyer" and body.buyer_ref != call.party:
-        raise Rejected("forbidden", "A buyer orders for itself: send your own party as buyer_ref.")
-    slots = [place for place, line in enumerate(body.lines) if line.slot_id]
-    if slots:
-        errors = [{"field": f"lines.{place}.slot_id", "detail": "Slots can't be reserved yet."} for place in slots]
-        raise Rejected("validation_failed", "Leave slot_id out.", errors=errors)
-    return PlaceOrder(
-        storefront_id=body.storefront_id,
-        buyer_ref=body.buyer_ref,
-        placed_by=call.party,
-        payment=body.payment,
-        lines=tuple(Wanted(line.listing_id, line.qty, line.unit_price) for line in body.lines),
-        ship_to=ShipTo(**body.ship_to.model_dump()),
-        touch=body.touch,
-        loadtest=call.loadtest,
-    )
+@routes.post("/orders/batch", roles={"service"}, takes=ManyOrders, answers=list[OrderAnswered])
+async def place_orders(call: Call, body: bytes) -> Response:
+    """Place up to 100 orders, each by its own key and for itself; answers come in the same order."""
+    return stored_response(await desk_of(call).place_many(Ask.of(call, body)))
 
 
-def made(order: Placed, settings: Settings) -> OrderMade:
-    """The answer; the same bytes for the same order."""
-    return OrderMade(
-        order_id=order.order_id,
-        order_no=order.order_no,
-        state=order.state,
-        payable=order.payable,
-        totals=totals(order.payable),
-        lines=[_line(line) for line in order.lines],
-        supplier_orders=[
-            SupplierOrderMade(
-                supplier_order_id=part.supplier_order_id, supplier_id=part.supplier_id, line_ids=list(part.line_ids)
-            )
-            for part in order.supplier_orders
-        ],
-        payment=_payment(order, settings),
-        touch=order.origin.touch,
-    )
+def desk_of(call: Call) -> Desk:
+    """The desk of the application that serves this call; `main.py` puts it there."""
+    desk: Desk = call.request.app.state.desk
+    return desk
 
 
-def _line(line: Line) -> LineMade:
-    return LineMade(
-        line_id=line.line_id,
-        listing_id=line.listing.listing_id,
-        variant_id=line.listing.variant_id,
-        qty=line.qty,
-        amount=line.amount,
-        split=list(line.split),
-    )
+class Desk:
+    """Where a process takes orders in: what comes together is decided together, and everyone gets their own answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._intake = Intake(lambda: settings.rules)
+        self._group: GroupCommit[Request, intake.Answer] = GroupCommit(self._connect, self._take, settings.limits)
+
+    @asynccontextmanager
+    async def running(self, _app: FastAPI | None = None) -> AsyncIterator[None]:
+        """Take orders while the block runs."""
+        async with self._group.running():
+            yield
+
+    async def place(self, ask: Ask) -> Answer:
+        """One order. Raises what is refused and not stored."""
+        order = read_order(ask)
+        return await self._submit(Request(order, ask.cause, ask.key, partial(_refusal, ask.cause)))
+
+    async def place_many(self, ask: Ask) -> Answer:
+        """Up to a hundred, none of which depends on another."""
+        answers = await asyncio.gather(*(self._place_one(ask, raw) for raw in split_orders(ask)))
+        return Answer(200, orjson.dumps(answers))
+
+    async def _place_one(self, ask: Ask, raw: bytes) -> dict[str, Any]:
+        key = None
+        try:
+            key, order = read_keyed_order(ask, raw)
+            whose = Key(ask.caller.party, ask.route, key, hashlib.sha256(raw).digest())
+            answer = await self._submit(Request(order, ask.cause, whose, partial(_refusal, ask.cause)))
+        except Exception as error:
+            problem = problems.problem_of(error, CODES)
+            answer = Answer(problem.status, problem.body(ask.cause.correlation_id))
+        said: dict[str, Any] = {"idempotency_key": key} if key else {}
+        said |= {"status": answer.status, "body": orjson.Fragment(answer.body)}
+        return said | {"replayed": True} if answer.replayed else said
+
+    async def _submit(self, request: Request) -> Answer:
+        answer = await self._group.submit(request, request.key.row)
+        if isinstance(answer, Taken):
+            return Answer(201, made(answer.order, self._settings), answer.replayed)
+        if isinstance(answer, Rejected):
+            raise answer
+        assert answer.answer.body is not None, "a refusal is stored as it went out"
+        return Answer(answer.answer.status, answer.answer.body, answer.replayed)
+
+    async def _connect(self) -> Tx:
+        settings = self._settings
+        return await database.connect(settings.dsn, settings.service, f"{settings.process}-intake")
+
+    async def _take(self, tx: Tx, requests: Sequence[Request]) -> Sequence[intake.Answer]:
+        return await self._intake.take_orders(tx, requests)
 
 
-def _payment(order: Placed, settings: Settings) -> PaymentAsked | None:
-    if order.payment_id is None or order.expires_at is None:
-        return None
-    url = codes.pay_url(settings.psp_url, settings.signing_key, order.payment_id, order.payable, order.expires_at)
-    return PaymentAsked(payment_id=order.payment_id, pay_url=url, expires_at=order.expires_at)
+def _refusal(because: Cause, refusal: Rejected) -> Decided:
+    problem = problems.of_refusal(refusal, CODES)
+    return Decided(problem.status, problem.body(because.correlation_id), None)
+
+
+def made(order: Agreed, settings: Settings) -> bytes:
+    """The answer (`OrderMade`), the same bytes for the same order."""
+    agreed = order.placement
+    said = {
+        "order_id": agreed["order_id"],
+        "order_no": agreed["order_no"],
+        "state": "PLACED" if order.expires_at else "CONFIRMED",
+        "payable": agreed["totals"]["payable"],
+        "totals": agreed["totals"],
+        "lines": [_line(line) for line in agreed["lines"]],
+        "supplier_orders": [_part(part) for part in agreed["supplier_orders"]],
+    }
+    if agreed["payment_id"]:
+        said["payment"] = _payment(order, settings)
+    if order.touch:
+        said["touch"] = order.touch
+    return orjson.dumps(said, option=_Z)
+
+
+def _line(line: Any) -> dict[str, Any]:
+    said = {name: line[name] for name in ("line_id", "listing_id", "variant_id", "amount")}
+    return said | {"qty": line["quantity"], "split": split_of(line)}
+
+
+def _part(part: Any) -> dict[str, Any]:
+    return {name: part[name] for name in ("supplier_order_id", "supplier_id", "line_ids")}
+
+
+def _payment(order: Agreed, settings: Settings) -> dict[str, Any]:
+    assert order.expires_at is not None, "what is to be paid expires"
+    payment_id, due = PaymentId(order.placement["payment_id"]), Money(**order.placement["totals"]["payable"])
+    url = codes.pay_url(settings.psp_url, settings.signing_key, payment_id, due, order.expires_at)
+    return {"payment_id": payment_id, "pay_url": url, "expires_at": order.expires_at}

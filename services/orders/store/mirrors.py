@@ -11,6 +11,7 @@ from shared.contracts.catalog import OfferState, ProductState, SupplierState
 from shared.contracts.storefront import AdoptionState, StorefrontState
 from shared.kernel.database import Tx, columns
 
+_CHANGED = "UPDATE shelf_changes SET changes = changes + 1 WHERE mirror = $1"  # last: it is held until the commit
 _SUPPLIERS = """
     INSERT INTO suppliers (supplier_id, name, regions, cod_allowed, loadtest)
     SELECT supplier_id, name, string_to_array(regions, ' '), cod_allowed, loadtest
@@ -25,6 +26,7 @@ async def save_suppliers(tx: Tx, told: Sequence[SupplierState]) -> None:
     """Regions go as one text each: arrays of different lengths make no array of arrays."""
     rows = [(each.supplier_id, each.name, " ".join(each.regions), each.cod_allowed, each.loadtest) for each in told]
     await tx.execute(_SUPPLIERS, *columns(rows, 5))
+    await tx.execute(_CHANGED, "suppliers")
 
 
 _PRODUCTS = """
@@ -53,6 +55,7 @@ async def save_products(tx: Tx, told: Sequence[ProductState]) -> None:
     await tx.execute(_PRODUCTS, *columns(products, 6))
     await tx.execute(_DROP_VARIANTS, [row[0] for row in products], [row[0] for row in variants])
     await tx.execute(_VARIANTS, *columns(variants, 6))
+    await tx.execute(_CHANGED, "products")
 
 
 _OFFERS = """
@@ -79,6 +82,7 @@ async def save_offers(tx: Tx, told: Sequence[OfferState]) -> None:
     await tx.execute(_OFFERS, *columns(offers, 5))
     await tx.execute(_DROP_VERSIONS, [row[0] for row in offers])
     await tx.execute(_VERSIONS, *columns(versions, 4))
+    await tx.execute(_CHANGED, "offers")
 
 
 _STOREFRONTS = """
@@ -91,6 +95,7 @@ _STOREFRONTS = """
 async def save_storefronts(tx: Tx, told: Sequence[StorefrontState]) -> None:
     """Storefronts and whose they are."""
     await tx.execute(_STOREFRONTS, *columns([(s.storefront_id, s.creator_id, s.slug) for s in told], 3))
+    await tx.execute(_CHANGED, "storefronts")
 
 
 _ADOPTIONS = """
@@ -123,3 +128,4 @@ async def save_adoptions(tx: Tx, told: Sequence[AdoptionState]) -> None:
     await tx.execute(_ADOPTIONS, *columns(adoptions, 5))
     await tx.execute(_DROP_LISTINGS, [row[0] for row in adoptions], [row[0] for row in listings])
     await tx.execute(_LISTINGS, *columns(listings, 6))
+    await tx.execute(_CHANGED, "adoptions")

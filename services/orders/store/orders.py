@@ -43,7 +43,15 @@ async def supplier_orders_of(tx: Tx, order_id: OrderId) -> Sequence[Row]:
     return await tx.fetch(_SUPPLIER_ORDERS, order_id)
 
 
-_TIMELINE = "SELECT at, what, detail FROM order_timeline WHERE order_id = $1 ORDER BY id"
+# The order's own row says how it began: a row more for each would be a tenth of what placing an order writes.
+_TIMELINE = """
+    SELECT at, what, detail FROM (
+        SELECT placed_at AS at, 'OrderPlaced' AS what, '{}'::jsonb AS detail, -1 AS id FROM orders WHERE order_id = $1
+        UNION ALL SELECT confirmed_at, 'OrderConfirmed', '{}', 0 FROM orders
+                   WHERE order_id = $1 AND confirmed_at = placed_at
+        UNION ALL SELECT at, what, detail, id FROM order_timeline WHERE order_id = $1) AS told
+     ORDER BY id
+"""
 
 
 async def timeline_of(tx: Tx, order_id: OrderId) -> Sequence[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from services.orders.domain.stock import PAUSE_SECONDS, Stock
 from shared.contracts.values import SupplierId, VariantId
@@ -41,7 +42,7 @@ async def create_missing(tx: Tx, suppliers: Mapping[VariantId, SupplierId]) -> N
     await tx.execute(_CREATE, *columns(sorted(suppliers.items()), 2))
 
 
-_SAVE = """
+SAVE = """
     UPDATE stock s
        SET received = n.received, reserved = n.reserved, sold = n.sold, short = n.short, events = n.events,
            announced = n.announced, announced_at = CASE WHEN n.told THEN now() ELSE s.announced_at END
@@ -51,13 +52,17 @@ _SAVE = """
 """
 
 
-async def save(tx: Tx, rows: Sequence[Stock], announced: Collection[VariantId]) -> None:
+async def save(tx: Tx, stock: Sequence[Stock], announced: Collection[VariantId]) -> None:
     """Write rows that this transaction has locked; `announced` are those whose availability was told just now."""
-    values = [
+    await tx.execute(SAVE, *columns(rows(stock, announced), 8))
+
+
+def rows(stock: Sequence[Stock], announced: Collection[VariantId]) -> list[tuple[Any, ...]]:
+    """What `SAVE` takes."""
+    return [
         (s.variant_id, s.received, s.reserved, s.sold, s.short, s.events, s.announced, s.variant_id in announced)
-        for s in rows
+        for s in stock
     ]
-    await tx.execute(_SAVE, *columns(values, 8))
 
 
 def _by_variant(rows: Sequence[Row]) -> dict[VariantId, Stock]:

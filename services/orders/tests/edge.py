@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from services.orders import domain, http
+from services.orders.http.intake import Desk
 from services.orders.settings import Settings
 from services.orders.tests.market import ADDRESS, KEY, KEY_ID, Goods
 from shared.kernel.auth import Role, mint
@@ -54,10 +55,13 @@ class Edge:
 async def serving(db: Database, secrets: Path, **changes: Any) -> AsyncIterator[Edge]:
     """The service's API on this database, without a socket."""
     (secrets / "touch_keys").write_text(f"{KEY_ID}:{base64.urlsafe_b64encode(KEY).decode()}\n")
-    settings = Settings(token_public_key=PUBLIC, secrets_dir=secrets, pay_url_key=PAY_URL_KEY, **changes)
+    given = {"token_public_key": PUBLIC, "secrets_dir": secrets, "pay_url_key": PAY_URL_KEY, "postgres_dsn": db.dsn}
+    settings = Settings(**{**given, **changes})
     app = api(settings, http.routes, codes=domain.CODES, stored=domain.STORED, database=db)
-    app.state.settings = settings
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://orders") as client:
+    desk = Desk(settings)
+    app.state.settings, app.state.desk = settings, desk
+    transport = httpx.ASGITransport(app)
+    async with desk.running(), httpx.AsyncClient(transport=transport, base_url="http://orders") as client:
         yield Edge(client)
 
 

@@ -16,6 +16,7 @@ import httpx
 from services.orders import domain, http
 from services.orders.domain.lifecycle import Asker
 from services.orders.domain.order import Placed, SupplierPart
+from services.orders.http.intake import Desk
 from services.orders.settings import Settings
 from services.orders.store.payments import Report
 from services.orders.tests.market import Goods, Market, order_of
@@ -353,7 +354,7 @@ class Edge:
 @asynccontextmanager
 async def open_edge(db: Database) -> AsyncIterator[Edge]:
     """The routes as `main.py` wires them, with keys of the tests."""
-    settings = Settings(token_public_key=PUBLIC, pay_url_key="test")
+    settings = Settings(token_public_key=PUBLIC, pay_url_key="test", postgres_dsn=db.dsn)
     app = api(
         settings,
         http.routes,
@@ -362,7 +363,8 @@ async def open_edge(db: Database) -> AsyncIterator[Edge]:
         database=db,
         signers=lambda _signer, _party: (PSP_KEY,),
     )
-    app.state.settings = settings
+    desk = Desk(settings)
+    app.state.settings, app.state.desk = settings, desk
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://orders") as client:
+    async with desk.running(), httpx.AsyncClient(transport=transport, base_url="http://orders") as client:
         yield Edge(client)

@@ -14,7 +14,8 @@ from typing import Any
 
 from services.orders.domain.agreement import Rules
 from services.orders.domain.order import Placed, PlaceOrder, Wanted
-from services.orders.usecases import intake, mirrors, stock
+from services.orders.usecases import mirrors, stock
+from services.orders.usecases.intake import Answer, Intake, Refused, Request, Taken
 from shared.contracts.catalog import OfferPublished, ProductPublished, StockAdjusted, SupplierOnboarded, Variant
 from shared.contracts.event import Cause, Event
 from shared.contracts.storefront import Listing, OfferAdopted, StorefrontOpened
@@ -32,6 +33,7 @@ from shared.contracts.values import (
 )
 from shared.kernel.database import Database
 from shared.kernel.errors import Rejected
+from shared.kernel.idempotency import Decided, Key
 from shared.kernel.ids import new_id
 from shared.kernel.testing import as_received
 
@@ -157,9 +159,20 @@ class Market:
         return goods
 
     async def place(self, *orders: PlaceOrder, rules: Rules = RULES) -> list[Placed | Rejected]:
-        """Place a list of orders in one transaction."""
-        requests = [intake.Request(order, Cause(correlation_id="c", loadtest=order.loadtest)) for order in orders]
-        return await self.db.run(lambda tx: intake.place_orders(tx, requests, rules))
+        """Place a list of orders in one transaction, each under a key of its own."""
+        requests = [request_of(order) for order in orders]
+        answers = await self.db.run(lambda tx: Intake(lambda: rules).take_orders(tx, requests))
+        return [self._seen(answer) for answer in answers]
+
+    @staticmethod
+    def _seen(answer: Answer) -> Placed | Rejected:
+        if isinstance(answer, Refused):
+            assert answer.refusal is not None, "a fresh key"
+            return answer.refusal
+        if isinstance(answer, Taken):
+            assert answer.placed is not None, "a fresh key"
+            return answer.placed
+        return answer
 
     async def placed(self, order: PlaceOrder, rules: Rules = RULES) -> Placed:
         """Place one order that is expected to stand."""
@@ -197,6 +210,13 @@ class Market:
     async def tell_later(self) -> None:
         """Let a second pass for the last announcements."""
         await self.db.pool.execute("UPDATE stock SET announced_at = announced_at - interval '2 seconds'")
+
+
+def request_of(order: PlaceOrder, key: str | None = None) -> Request:
+    """An order under a key, as the edge hands it on."""
+    whose = Key(order.placed_by, "POST /orders", key or new_id(), repr(order).encode())
+    cause = Cause(correlation_id="c", loadtest=order.loadtest)
+    return Request(order, cause, whose, lambda refusal: Decided(409, refusal.code.encode(), None))
 
 
 def order_of(goods: Goods | Sequence[Goods], *lines: Wanted, **changes: Any) -> PlaceOrder:

@@ -12,9 +12,8 @@ import pytest
 from services.orders.domain.agreement import Rules
 from services.orders.domain.lifecycle import code_digest
 from services.orders.domain.order import Placed, PlaceOrder, Wanted
-from services.orders.tests.market import RULES, Goods, Market, cny, old_id, order_of, touch_token
-from services.orders.usecases import intake
-from shared.contracts.event import Cause
+from services.orders.tests.market import RULES, Goods, Market, cny, old_id, order_of, request_of, touch_token
+from services.orders.usecases.intake import Intake
 from shared.contracts.orders import OrderConfirmed, OrderPlaced
 from shared.contracts.values import CommissionTerms, Floor, ListingId, Money, VariantId, WholesaleTerms
 from shared.kernel.errors import Rejected
@@ -292,5 +291,5 @@ async def statements(market: Market, orders: list[PlaceOrder]) -> int:
 
     async with market.db.transaction() as tx:
         with tx.query_logger(seen):
-            await intake.place_orders(tx, [intake.Request(order, Cause()) for order in orders], RULES)
+            await Intake(lambda: RULES).take_orders(tx, [request_of(order) for order in orders])
     return count

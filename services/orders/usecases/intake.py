@@ -3,71 +3,122 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
+from services.orders.domain import STORED
 from services.orders.domain import intake as domain
 from services.orders.domain.agreement import Rules
 from services.orders.domain.intake import Shelf
-from services.orders.domain.order import Line, Placed, PlaceOrder, SupplierPart
+from services.orders.domain.order import Placed, PlaceOrder
 from services.orders.domain.stock import Stock
 from services.orders.store import intake as store
-from services.orders.store import lifecycle
+from services.orders.store import placing
 from services.orders.store import stock as stock_store
-from services.orders.store.intake import Found, NewOrder
-from services.orders.store.lifecycle import Note
-from services.orders.usecases import stock
+from services.orders.store.intake import Found, Moment, ShelfMemory
+from services.orders.store.placing import NewOrder
+from services.orders.usecases import agreed, stock
+from services.orders.usecases.agreed import Agreed
 from services.orders.usecases.lifecycle import EXPIRE_ORDER
-from shared.contracts.event import Cause, Event
-from shared.contracts.orders import (
-    ConfirmationCodeIssued,
-    DeliveryDetailsGiven,
-    OrderConfirmed,
-    OrderLine,
-    OrderPlaced,
-    SupplierOrder,
-    Totals,
-)
-from shared.contracts.values import ListingId, Money, VariantId
-from shared.kernel import outbox, timers
+from shared.contracts.event import Cause
+from shared.contracts.values import ListingId, OrderId, VariantId
+from shared.kernel import timers
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
+from shared.kernel.idempotency import Decided, Key
 from shared.kernel.ids import age_seconds, new_id
+from shared.kernel.outbox import Sealed
 
 ARRIVAL_SECONDS = 10.0  # an event is here within a second; an id that old and still unknown is none of ours
+CREATED, CONFLICT = 201, 409
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One order as asked for, and what led to it."""
+    """One order as asked for, what led to it, and its key; `refusal` renders one that is to be stored."""
 
     order: PlaceOrder
     because: Cause
-
-
-async def place_orders(tx: Tx, requests: Sequence[Request], rules: Rules) -> list[Placed | Rejected]:
-    """Place each order or refuse it, in the order they came; a refusal has written nothing.
-
-    Statements: listings, stock rows locked in key order, then one insert a table, stock, timers, outbox; their number
-    does not depend on how many orders there are. Idempotency keys are the edge's, in the same transaction.
-    """
-    if not requests:
-        return []
-    found = await store.find_listings(tx, {line.listing_id for each in requests for line in each.order.lines})
-    answers = [_attempt(each.order, _shelf(found), rules) for each in requests]
-    rows = await stock_store.lock(tx, {variant for each in _placed(answers) for variant in domain.pieces(each)})
-    answers = _share_out(answers, rows)
-    await _write(tx, [Accepted(order, each.because) for order, each in _pairs(answers, requests)], rows)
-    return answers
+    key: Key
+    refusal: Callable[[Rejected], Decided]
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """An order that is to be written, and what led to it."""
+class Taken:
+    """An order that stands; `placed` is None when that was before, under the same key."""
 
-    order: Placed
-    because: Cause
+    order: Agreed
+    placed: Placed | None = None
+
+    @property
+    def replayed(self) -> bool:
+        return self.placed is None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refusal as it was decided and stored; `refusal` is None when that was before, under the same key."""
+
+    answer: Decided
+    refusal: Rejected | None = None
+
+    @property
+    def replayed(self) -> bool:
+        return self.refusal is None
+
+
+Answer = Taken | Refused | Rejected  # what is only rejected was not stored, and is decided anew
+
+
+@dataclass(slots=True)
+class Intake:
+    """What a process brings along from batch to batch: the rules in force, and what it remembers of listings."""
+
+    rules: Callable[[], Rules]
+    memory: ShelfMemory = field(default_factory=ShelfMemory)
+
+    async def take_orders(self, tx: Tx, requests: Sequence[Request]) -> list[Answer]:
+        """Place each order, refuse it, or answer as before, in the order they came; no key comes twice.
+
+        Statements: the moment with what was decided before, listings unless remembered, stock rows locked in key order,
+        and one that writes everything; their number does not depend on how many orders there are.
+
+        Raises:
+            KeyTaken: undo everything and call again.
+            Rejected: `in_progress` for all, of which one's key is held by another transaction.
+        """
+        moment = await store.begin(tx, [request.key for request in requests])
+        fresh = [request for place, request in enumerate(requests) if place not in moment.known]
+        decided = iter(await self._decide(tx, fresh, moment) if fresh else [])
+        replays = await self._replays(tx, moment.known.values())
+        return [
+            _again(moment.known[place], replays) if place in moment.known else next(decided)
+            for place in range(len(requests))
+        ]
+
+    async def _decide(self, tx: Tx, requests: Sequence[Request], moment: Moment) -> list[Answer]:
+        rules = self.rules()
+        wanted = {line.listing_id for each in requests for line in each.order.lines}
+        shelf = _shelf(await self.memory.find(tx, wanted, moment), moment)
+        tried = [_attempt(each.order, shelf, rules) for each in requests]
+        rows = await _locked(tx, tried)
+        bought = await _bought(tx, tried, rules.hot)
+        answers = [_take(each, rows.free, bought, rules) for each in tried]
+        return await _write(tx, requests, answers, rows.stock)
+
+    async def _replays(self, tx: Tx, known: Collection[Decided | Rejected]) -> dict[str, Agreed]:
+        ids = [OrderId(each.subject) for each in known if isinstance(each, Decided) and each.subject]
+        found = await store.find_placements(tx, ids)
+        return {order_id: Agreed(row["placement"], row["expires_at"], row["touch"]) for order_id, row in found.items()}
+
+
+def _again(known: Decided | Rejected, replays: Mapping[str, Agreed]) -> Answer:
+    if isinstance(known, Rejected):
+        return known
+    return Taken(replays[known.subject]) if known.subject else Refused(known)
 
 
 def _attempt(asked: PlaceOrder, shelf: Shelf, rules: Rules) -> Placed | Rejected:
@@ -77,34 +128,58 @@ def _attempt(asked: PlaceOrder, shelf: Shelf, rules: Rules) -> Placed | Rejected
         return refusal
 
 
-def _share_out(answers: Sequence[Placed | Rejected], rows: Mapping[VariantId, Stock]) -> list[Placed | Rejected]:
-    """Give the pieces there are to the orders in turn."""
-    free = {variant: stock.sellable for variant, stock in rows.items()}
-    return [answer if isinstance(answer, Rejected) else _take(answer, free) for answer in answers]
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The locked stock rows, and what is free of each as orders take their pieces in turn."""
+
+    stock: Mapping[VariantId, Stock]
+    free: dict[VariantId, int]
 
 
-def _take(order: Placed, free: dict[VariantId, int]) -> Placed | Rejected:
+async def _locked(tx: Tx, tried: Sequence[Placed | Rejected]) -> _Rows:
+    wanted = {line.listing.variant_id for each in tried if isinstance(each, Placed) for line in each.lines}
+    rows = await stock_store.lock(tx, wanted) if wanted else {}
+    return _Rows(rows, {variant: each.sellable for variant, each in rows.items()})
+
+
+async def _bought(
+    tx: Tx, tried: Sequence[Placed | Rejected], hot: Collection[VariantId]
+) -> dict[tuple[str, VariantId], int]:
+    """What buyers of hot variants hold of them already, read under the lock of the variants' rows."""
+    if not hot:
+        return {}
+    asking = {
+        (each.asked.buyer_ref, line.listing.variant_id)
+        for each in tried
+        if isinstance(each, Placed)
+        for line in each.lines
+        if line.listing.variant_id in hot
+    }
+    return await store.find_bought(tx, sorted(asking)) if asking else {}
+
+
+def _take(
+    order: Placed | Rejected,
+    free: dict[VariantId, int],
+    bought: dict[tuple[str, VariantId], int],
+    rules: Rules,
+) -> Placed | Rejected:
+    """Give the order its pieces, all or none."""
+    if isinstance(order, Rejected):
+        return order
     try:
+        domain.keep_within_share(order, bought, rules)
         domain.take(order, free)
     except Rejected as refusal:
         return refusal
+    domain.count_share(order, bought, rules)
     return order
 
 
-def _placed(answers: Sequence[Placed | Rejected]) -> list[Placed]:
-    return [answer for answer in answers if isinstance(answer, Placed)]
-
-
-def _pairs(answers: Sequence[Placed | Rejected], requests: Sequence[Request]) -> Iterator[tuple[Placed, Request]]:
-    for answer, request in zip(answers, requests, strict=True):
-        if isinstance(answer, Placed):
-            yield answer, request
-
-
-def _shelf(found: Found) -> Shelf:
+def _shelf(found: Found, moment: Moment) -> Shelf:
     """What was found, and what is still on its way: told here in part, or so young that it may not have come yet."""
     young = {one for one in found.unknown if _is_young(one)}
-    return Shelf(found.listings, found.incomplete | young, found.now)
+    return Shelf(found.listings, found.incomplete | young, moment.now)
 
 
 def _is_young(listing: ListingId) -> bool:
@@ -112,130 +187,70 @@ def _is_young(listing: ListingId) -> bool:
     return age is not None and abs(age) < ARRIVAL_SECONDS  # abs: clocks differ, and nobody made it far ahead
 
 
-async def _write(tx: Tx, accepted: Sequence[Accepted], rows: Mapping[VariantId, Stock]) -> None:
-    """All that follows from orders that stand; stock once, with the pieces summed; what is told, last."""
-    if not accepted:
-        return
-    told = [_tell(each) for each in accepted]
-    await store.insert_orders(tx, [new for new, _ in told])
-    await lifecycle.note(tx, [note for each in accepted for note in _notes(each.order)])
-    news = await _reserve(tx, accepted, rows)
-    await _schedule(tx, accepted)
-    await outbox.append(tx, [*(event for _, events in told for event in events), *news])
+async def _write(
+    tx: Tx, requests: Sequence[Request], tried: Sequence[Placed | Rejected], rows: Mapping[VariantId, Stock]
+) -> list[Answer]:
+    """All that follows from what was decided, in one statement; what is told, in it as well."""
+    answers: list[Answer] = []
+    decided: list[tuple[Key, Decided]] = []
+    orders: list[NewOrder] = []
+    events: list[Sealed] = []
+    for request, answer in zip(requests, tried, strict=True):
+        if isinstance(answer, Placed):
+            agreement = agreed.agreed(answer)
+            orders.append(_new_order(answer, agreement, request.because, events))
+            decided.append((request.key, Decided(CREATED, None, answer.order_id)))
+            answers.append(Taken(agreement, answer))
+        elif answer.code in STORED:
+            said = request.refusal(answer)
+            decided.append((request.key, said))
+            answers.append(Refused(said, answer))
+        else:
+            answers.append(answer)
+    if decided:
+        moved = _reserve(orders, rows)
+        await placing.write(
+            tx,
+            orders,
+            decided=decided,
+            reminders=[*_expiries(orders), *moved.reminders],
+            stock_rows=moved.rows,
+            events=[*events, *moved.events],
+        )
+    return answers
 
 
-async def _reserve(tx: Tx, accepted: Sequence[Accepted], rows: Mapping[VariantId, Stock]) -> list[Event]:
+def _new_order(order: Placed, agreement: Agreed, because: Cause, events: list[Sealed]) -> NewOrder:
+    """The order's row; what it tells is added to `events`."""
+    placement = agreed.frozen(agreement)
+    told, personal = agreed.order_events(order, placement, because), agreed.personal_events(order, because)
+    events += told
+    events += personal
+    return NewOrder(
+        order,
+        placement.decode(),
+        [orjson.dumps(agreed.split_of(line)).decode() for line in agreement.placement["lines"]],
+        because,
+        len(told),
+        len(personal),
+    )
+
+
+def _reserve(orders: Sequence[NewOrder], rows: Mapping[VariantId, Stock]) -> stock.Moved:
+    """Stock once, with the pieces summed; who takes the last pieces is why they are gone."""
     wanted: Counter[VariantId] = Counter()
     causes: dict[VariantId, Cause] = {}
-    for each in accepted:
-        needed = domain.pieces(each.order)
-        wanted += needed
-        causes |= dict.fromkeys(needed, each.because)  # who takes the last pieces is why they are gone
-    return await stock.settle(tx, [rows[one].reserve(count) for one, count in wanted.items()], lambda one: causes[one])
+    for new in orders:
+        for line in new.order.lines:
+            wanted[line.listing.variant_id] += line.qty
+            causes[line.listing.variant_id] = new.because
+    return stock.moved([rows[one].reserve(count) for one, count in wanted.items()], lambda one: causes[one])
 
 
-async def _schedule(tx: Tx, accepted: Sequence[Accepted]) -> None:
-    """An `expire_order` timer for each that waits; one statement for each length of waiting, and there are two."""
-    waits: dict[float, dict[str, Cause]] = {}
-    for each in accepted:
-        if each.order.expires_at:
-            seconds = (each.order.expires_at - each.order.placed_at).total_seconds()
-            waits.setdefault(seconds, {})[each.order.order_id] = each.because
-    for seconds, causes in waits.items():
-        await timers.schedule_each(tx, EXPIRE_ORDER, causes, seconds)
-
-
-def _notes(order: Placed) -> list[Note]:
-    whats = ["OrderPlaced", "OrderConfirmed"] if order.state == "CONFIRMED" else ["OrderPlaced"]
-    return [Note(order.order_id, what) for what in whats]
-
-
-def _tell(each: Accepted) -> tuple[NewOrder, list[Event]]:
-    """The order's row and its events; the address is told at placement, so that it waits for the parcel."""
-    order = each.order
-    agreed = _agreed(order)
-    first = OrderPlaced(**agreed, expires_at=order.expires_at)
-    events: list[Event] = [first]
-    if order.state == "CONFIRMED":
-        events.append(OrderConfirmed(**agreed, confirmed_by="amount", confirmed_at=order.placed_at))
-    personal: list[Event] = [DeliveryDetailsGiven(order_id=order.order_id, ship_to=order.asked.ship_to)]
-    if order.code:
-        personal.append(_code_issued(order, order.code))
-    placement = first.model_dump(mode="json", exclude={"state", "expires_at"}, exclude_none=True)
-    placed = [event.at(place, each.because) for told in (events, personal) for place, event in enumerate(told, 1)]
-    return NewOrder(order, placement, each.because, len(events), len(personal)), placed
-
-
-def _code_issued(order: Placed, code: str) -> ConfirmationCodeIssued:
-    assert order.expires_at is not None, "what waits for a code expires"
-    return ConfirmationCodeIssued(
-        order_id=order.order_id,
-        order_no=order.order_no,
-        buyer_ref=order.asked.buyer_ref,
-        phone=order.asked.ship_to.phone,
-        code=code,
-        payable=order.payable,
-        expires_at=order.expires_at,
-    )
-
-
-def _agreed(order: Placed) -> dict[str, Any]:
-    """The fields of `PlacedOrder`."""
-    origin, asked = order.origin, order.asked
-    return {
-        "order_id": order.order_id,
-        "order_no": order.order_no,
-        "buyer_ref": asked.buyer_ref,
-        "storefront_id": asked.storefront_id,
-        "creator_id": order.creator_id,
-        "entry_point": origin.entry_point,
-        "content_id": origin.content_id,
-        "content_position": origin.position,
-        "group_id": origin.group_id,
-        "touch_id": origin.touch_id,
-        "shared_by": origin.referrer,
-        "payment_mode": asked.payment,
-        "payment_id": order.payment_id,
-        "region": asked.ship_to.region,
-        "totals": totals(order.payable),
-        "lines": tuple(_line(line) for line in order.lines),
-        "supplier_orders": tuple(_part(part) for part in order.supplier_orders),
-        "placed_at": order.placed_at,
-    }
-
-
-def totals(payable: Money) -> Totals:
-    """Prices include tax and delivery in this version, and nothing is discounted."""
-    nothing = Money(amount=0, currency=payable.currency)
-    return Totals(goods=payable, fees=nothing, discount=nothing, tax=nothing, payable=payable)
-
-
-def _line(line: Line) -> OrderLine:
-    listing = line.listing
-    return OrderLine(
-        line_id=line.line_id,
-        kind=listing.kind,
-        supplier_id=listing.supplier_id,
-        variant_id=listing.variant_id,
-        product_id=listing.product_id,
-        product_version=listing.product_version,
-        sku=listing.sku,
-        title=listing.title,
-        listing_id=listing.listing_id,
-        offer_id=listing.offer_id,
-        offer_version=listing.offer_version,
-        quantity=line.qty,
-        price=line.price,
-        discount=Money(amount=0, currency=line.price.currency),
-        amount=line.amount,
-        split=line.split,
-    )
-
-
-def _part(part: SupplierPart) -> SupplierOrder:
-    return SupplierOrder(
-        supplier_order_id=part.supplier_order_id,
-        supplier_id=part.supplier_id,
-        line_ids=part.line_ids,
-        cod_amount=part.cod_amount,
-    )
+def _expiries(orders: Sequence[NewOrder]) -> list[tuple[Any, ...]]:
+    """A timer for each that waits to be confirmed."""
+    return [
+        timers.row(EXPIRE_ORDER, new.order.order_id, (order.expires_at - order.placed_at).total_seconds(), new.because)
+        for new in orders
+        if (order := new.order).expires_at
+    ]

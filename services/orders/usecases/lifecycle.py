@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import orjson
+
 from services.orders.domain.lifecycle import (
     Asker,
     Cancellation,
@@ -22,13 +24,13 @@ from services.orders.store import payments as payments_store
 from services.orders.store import supplier_orders as parts_store
 from services.orders.store.lifecycle import Note, Turned
 from services.orders.usecases import stock
+from services.orders.usecases.agreed import order_confirmed
 from shared.contracts.event import Cause, Event
 from shared.contracts.orders import (
     CancellationRequested,
     LineOutcome,
     OrderCancelled,
     OrderClosed,
-    OrderConfirmed,
     OrderExpired,
     OrderFulfilled,
 )
@@ -36,12 +38,13 @@ from shared.contracts.values import LineState, Money, OrderId, OrderState, Suppl
 from shared.kernel import outbox, timers
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
+from shared.kernel.outbox import Sealed
 from shared.kernel.timers import Timer
 
 EXPIRE_ORDER = "expire_order"  # timer, set at placement
 COMPLETE_ORDER = "complete_order"  # timer, set when an order is fulfilled
 
-StockMove = Callable[[Tx, Mapping[VariantId, int], Cause], Awaitable[list[Event]]]
+StockMove = Callable[[Tx, Mapping[VariantId, int], Cause], Awaitable[list[Sealed]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ async def confirm_by_code(tx: Tx, ask: Confirm, because: Cause) -> Standing | Wr
     return Standing(order.order_id, "CONFIRMED", order.cancellation)
 
 
-async def confirm(tx: Tx, order: Order, by: Literal["code", "capture"], because: Cause) -> OrderConfirmed:
+async def confirm(tx: Tx, order: Order, by: Literal["code", "capture"], because: Cause) -> Sealed:
     """A locked order that is PLACED stands from now on; returns what to tell."""
     confirmed = await store.confirm(tx, order.order_id)
     if confirmed is None:
@@ -107,8 +110,8 @@ async def confirm(tx: Tx, order: Order, by: Literal["code", "capture"], because:
     await store.move_supplier_orders(tx, [order.order_id], "CONFIRMED", only_from="PLACED")
     await timers.cancel(tx, EXPIRE_ORDER, [order.order_id])
     await store.note(tx, [Note(order.order_id, "OrderConfirmed", {"confirmed_by": by})])
-    event = OrderConfirmed.model_validate({**placement, "confirmed_by": by, "confirmed_at": turned.at})
-    return event.at(turned.position, inherited(order, because))
+    frozen = orjson.dumps(placement)
+    return order_confirmed(order.order_id, turned.position, frozen, (by, turned.at), inherited(order, because))
 
 
 async def cancel_order(tx: Tx, ask: Cancel, because: Cause) -> Standing:
@@ -203,9 +206,9 @@ async def own_order(tx: Tx, order_id: OrderId, asker: Asker) -> Order:
     return order
 
 
-async def move_stock(tx: Tx, how: StockMove, lines: Sequence[Line], because: Mapping[OrderId, Cause]) -> list[Event]:
+async def move_stock(tx: Tx, how: StockMove, lines: Sequence[Line], because: Mapping[OrderId, Cause]) -> list[Sealed]:
     """Move the lines' pieces, locked once in key order. A load test's variants are its own, and so is its news."""
-    told: list[Event] = []
+    told: list[Sealed] = []
     for loadtest in (False, True):
         mine = [line for line in lines if because[line.order_id].loadtest is loadtest]
         if mine:
@@ -221,7 +224,7 @@ def inherited(order: Order, because: Cause) -> Cause:
 
 async def _let_go(
     tx: Tx, orders: Mapping[OrderId, Order], end: Literal["CANCELLED", "EXPIRED"], because: Mapping[OrderId, Cause]
-) -> tuple[dict[OrderId, Turned], list[Event]]:
+) -> tuple[dict[OrderId, Turned], list[Sealed]]:
     """End PLACED orders and give back what they had reserved."""
     turned = await store.end_placed(tx, orders, end)
     fate: Literal["CANCELLED", "RELEASED"] = "CANCELLED" if end == "CANCELLED" else "RELEASED"

@@ -23,7 +23,7 @@ from services.orders.usecases.lifecycle import (
     inherited,
     move_stock,
 )
-from shared.contracts.event import Cause, Event
+from shared.contracts.event import Cause
 from shared.contracts.logistics import (
     CancellationRefused,
     ShipmentCancelled,
@@ -39,6 +39,7 @@ from shared.contracts.values import LineState, OrderId, ParcelState, SupplierOrd
 from shared.kernel import outbox
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
+from shared.kernel.outbox import Told
 
 GONE: Final[frozenset[ParcelState]] = frozenset({"LOST", "DAMAGED"})
 UNDELIVERED: Final[frozenset[SupplierOrderState]] = frozenset({"CANCELLED", "RETURNED", "LOST", "RELEASED"})
@@ -203,7 +204,7 @@ async def _move(tx: Tx, events: Sequence[ShipmentState], step: Step, to: Mapping
 
 
 async def _wind_up(
-    tx: Tx, moved: Moved, told: Sequence[Event], postings: Sequence[Posting], after_sale_seconds: float
+    tx: Tx, moved: Moved, told: Sequence[Told], postings: Sequence[Posting], after_sale_seconds: float
 ) -> None:
     """Post, end the orders whose last line has ended, tell."""
     posted = await post(tx, postings)

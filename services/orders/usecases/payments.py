@@ -12,12 +12,13 @@ from services.orders.store.lifecycle import Note
 from services.orders.store.payments import Report
 from services.orders.usecases.ledger import Posting, post
 from services.orders.usecases.lifecycle import confirm, inherited
-from shared.contracts.event import Cause, Event
+from shared.contracts.event import Cause
 from shared.contracts.orders import PaymentCaptured, PaymentFailed
 from shared.contracts.values import Money
 from shared.kernel import outbox
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
+from shared.kernel.outbox import Told
 
 
 async def take_report(tx: Tx, report: Report, because: Cause) -> str:
@@ -54,7 +55,7 @@ async def _capture(tx: Tx, report: Report, payment: Payment, order: Order, becau
     applied = outcome == "applied"
     position = await (store.capture(tx, report) if applied else store.tell(tx, report.payment_id))
     assert position is not None, "the payment was judged open under its order's lock"
-    told: list[Event] = [_captured(report, payment, outcome).at(position, because)]
+    told: list[Told] = [_captured(report, payment, outcome).at(position, because)]
     detail = {"outcome": outcome, "amount": report.amount, "currency": report.currency, "psp_ref": report.psp_ref}
     await orders_store.note(tx, [Note(order.order_id, "PaymentCaptured", detail)])
     told += [await confirm(tx, order, "capture", because)] if applied else []

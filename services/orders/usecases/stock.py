@@ -7,6 +7,8 @@ once, and returns what is to be told, for the caller to append last.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from services.orders.domain.stock import PAUSE_SECONDS, News, Stock, news
 from services.orders.store import stock as store
@@ -15,31 +17,34 @@ from shared.contracts.event import Cause, Event
 from shared.contracts.orders import AvailabilityChanged, AvailabilityState, StockShort
 from shared.contracts.values import VariantId
 from shared.kernel import outbox, timers
-from shared.kernel.database import Tx
+from shared.kernel.database import Tx, Writes
+from shared.kernel.outbox import Sealed
 from shared.kernel.timers import Timer
 
 Because = Cause | Event
 Pieces = Mapping[VariantId, int]
 
+_SETTLE = Writes(stock=store.SAVE, timers=timers.SCHEDULE)
+
 ANNOUNCE = "announce"  # timer: a variant whose news came too soon after the last
 
 
-async def reserve(tx: Tx, pieces: Pieces, because: Because) -> list[Event]:
+async def reserve(tx: Tx, pieces: Pieces, because: Because) -> list[Sealed]:
     """Keep pieces for placed orders; whether they are there was decided before, under the same locks."""
     return await _move(tx, pieces, Stock.reserve, because)
 
 
-async def release(tx: Tx, pieces: Pieces, because: Because) -> list[Event]:
+async def release(tx: Tx, pieces: Pieces, because: Because) -> list[Sealed]:
     """Give back what expired, cancelled or lost orders had reserved."""
     return await _move(tx, pieces, Stock.release, because)
 
 
-async def sell(tx: Tx, pieces: Pieces, because: Because) -> list[Event]:
+async def sell(tx: Tx, pieces: Pieces, because: Because) -> list[Sealed]:
     """What was reserved is handed over."""
     return await _move(tx, pieces, Stock.sell, because)
 
 
-async def restock(tx: Tx, pieces: Pieces, because: Because) -> list[Event]:
+async def restock(tx: Tx, pieces: Pieces, because: Because) -> list[Sealed]:
     """What was sold came back and can be sold again."""
     return await _move(tx, pieces, Stock.restock, because)
 
@@ -66,28 +71,46 @@ async def announce(tx: Tx, due: Sequence[Timer]) -> None:
     await outbox.append(tx, await settle(tx, list(rows.values()), lambda variant: causes[variant]))
 
 
-async def settle(tx: Tx, changed: Sequence[Stock], because: Callable[[VariantId], Because]) -> list[Event]:
-    """Write locked rows as they are now and say what that means for buyers and suppliers."""
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What changed stock means: rows for the store, timers to set, events to tell."""
+
+    rows: list[tuple[Any, ...]]
+    reminders: list[tuple[Any, ...]]
+    events: list[Sealed]
+
+
+def moved(changed: Sequence[Stock], because: Callable[[VariantId], Because]) -> Moved:
+    """Locked rows as they are now, and what that means for buyers and suppliers."""
     found = [news(stock) for stock in sorted(changed, key=lambda stock: stock.variant_id)]
     told = {item.stock.variant_id for item in found if item.changed}
-    await store.save(tx, [item.stock for item in found], told)
     later = [item.stock.variant_id for item in found if item.later]
-    await timers.schedule_each(tx, ANNOUNCE, {each: _cause(because(each)) for each in later}, PAUSE_SECONDS)
-    return [event for item in found for event in _events(item, because(item.stock.variant_id))]
+    return Moved(
+        rows=store.rows([item.stock for item in found], told),
+        reminders=[timers.row(ANNOUNCE, each, PAUSE_SECONDS, _cause(because(each))) for each in later],
+        events=[event for item in found for event in _events(item, because(item.stock.variant_id))],
+    )
 
 
-async def _move(tx: Tx, pieces: Pieces, how: Callable[[Stock, int], Stock], because: Because) -> list[Event]:
+async def settle(tx: Tx, changed: Sequence[Stock], because: Callable[[VariantId], Because]) -> list[Sealed]:
+    """Write locked rows as they are now; returns what is to be told."""
+    result = moved(changed, because)
+    await _SETTLE.run(tx, stock=result.rows, timers=result.reminders)
+    return result.events
+
+
+async def _move(tx: Tx, pieces: Pieces, how: Callable[[Stock, int], Stock], because: Because) -> list[Sealed]:
     if not pieces:
         return []
     rows = await store.lock(tx, pieces)
     return await settle(tx, [how(rows[variant], count) for variant, count in pieces.items()], lambda _: because)
 
 
-def _events(item: News, because: Because) -> list[Event]:
+def _events(item: News, because: Because) -> list[Sealed]:
     kinds: list[type[AvailabilityState]] = [StockShort] if item.short else []
     kinds += [AvailabilityChanged] if item.changed else []
     first = item.stock.events - len(kinds) + 1
-    return [_state(kind, item.stock).at(first + place, because) for place, kind in enumerate(kinds)]
+    return [outbox.seal(_state(kind, item.stock).at(first + place, because)) for place, kind in enumerate(kinds)]
 
 
 def _state(kind: type[AvailabilityState], stock: Stock) -> AvailabilityState:

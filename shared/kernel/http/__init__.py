@@ -40,6 +40,8 @@ What a function is given, by its parameters:
 `once=True` requires an Idempotency-Key. With `tx` the answer is stored in that transaction and replayed; a function
 without `tx` is given the key and does the same itself. Refusals are stored if `api(stored=…)` lists their code.
 
+A call that comes by the thousand may have a swift edge of its own: see `swift.py` and `Front`.
+
 What it may return: a model (or list, dict), `Reply(value, status=202)`, None (204), or any Starlette `Response` such
 as an HTML page. What it raises: `Rejected(code, detail, **extra)`; the service maps its codes in `api(codes=…)`.
 """
@@ -50,12 +52,15 @@ from shared.kernel.http.call import Call, Caller, Reply
 from shared.kernel.http.pages import Listed, Page, PageAsked
 from shared.kernel.http.problems import PROBLEM_JSON, Problem
 from shared.kernel.http.routes import Routes
+from shared.kernel.http.swift import Ask, Front
 
 __all__ = [
     "PROBLEM_JSON",
+    "Ask",
     "Body",
     "Call",
     "Caller",
+    "Front",
     "Id",
     "Listed",
     "Page",

@@ -32,9 +32,10 @@ class Doorkeeper:
         """
         if route.access.signed_by and (webhooks.SIGNATURE in request.headers or not route.access.roles):
             return await self._signer(route, route.access.signed_by, request)
-        return self._bearer(route, request.headers.get("authorization")), None
+        return self.bearer(route, request.headers.get("authorization")), None
 
-    def _bearer(self, route: Route, header: str | None) -> Caller:
+    def bearer(self, route: Route, header: str | None) -> Caller:
+        """Whom the Authorization header speaks for. Raises `unauthenticated`, `forbidden`."""
         if header is None and route.access.anyone:
             return ANYONE
         scheme, _, token = (header or "").partition(" ")

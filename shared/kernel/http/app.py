@@ -62,6 +62,8 @@ def api(
     )
     app.state.database = source.get
     app.state.require_key = source.require_key
+    app.state.edge = edge  # for a `Front` with swift routes ahead
+    app.state.routes = {route.label: route for route in routes.declared}
     app.add_exception_handler(HTTPException, lambda request, error: edge.failed(error, request, page=False))
     app.add_middleware(Observed, failed=edge.failed)
     app.router.routes.extend(observe.health({"postgres": source.check}))

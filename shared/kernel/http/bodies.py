@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import AsyncIterable
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -19,7 +20,8 @@ T = TypeVar("T")
 MAX_BODY_BYTES = 256 * 1024  # a hundred orders fit; more is a mistake or an attack
 MAX_FORM_FIELDS = 200
 BIGGEST = 2**63 - 1  # a bigint's end: beyond it the database would refuse, as a 500
-_SUSPECT = re.compile(rb"\\u0000|[0-9]{19}")
+# What JSON can say and the database can't keep, perhaps: such a body is looked at again.
+SUSPECT = re.compile(rb"\\u0000|[0-9]{19}")
 
 
 class Body(BaseModel):
@@ -71,12 +73,16 @@ SPILL_BYTES = 1 << 20  # read past the limit and dropped: an answer sent while a
 
 async def read(request: Request, limit: int) -> bytes:
     """The body's bytes; `body_too_large` when there are more than `limit`, of which nothing is kept."""
-    announced = request.headers.get("content-length", "")
+    return await read_chunks(request.stream(), request.headers.get("content-length", ""), limit)
+
+
+async def read_chunks(chunks: AsyncIterable[bytes], announced: str, limit: int) -> bytes:
+    """The same of any stream, whose length may have been announced."""
     if announced.isdigit() and int(announced) > limit + SPILL_BYTES:
         raise _too_large(limit)
     kept: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
+    async for chunk in chunks:
         size += len(chunk)
         if size > limit + SPILL_BYTES:
             break
@@ -103,7 +109,7 @@ def parse_json(adapter: TypeAdapter[Any], raw: bytes, content_type: str) -> Any:
         value = adapter.validate_json(raw, strict=True, extra="forbid")
     except ValidationError as error:
         raise _refused(error) from None
-    if _SUSPECT.search(raw):
+    if SUSPECT.search(raw):
         _check_storable(orjson.loads(raw))
     return value
 

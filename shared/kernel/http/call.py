@@ -62,11 +62,15 @@ class Call:
     @property
     def idempotency_key(self) -> str:
         """The Idempotency-Key. Raises `idempotency_key_required` when it is missing or no printable text."""
-        key = self.request.headers.get("idempotency-key", "")
-        if not _KEY.fullmatch(key):
-            wanted = f"an Idempotency-Key of 1 to {MAX_KEY_CHARACTERS} printable ASCII characters"
-            raise Rejected("idempotency_key_required", f"Send {wanted}, the same when you try again.")
-        return key
+        return idempotency_key(self.request.headers.get("idempotency-key", ""))
+
+
+def idempotency_key(given: str) -> str:
+    """A header's Idempotency-Key. Raises `idempotency_key_required` when it is missing or no printable text."""
+    if not _KEY.fullmatch(given):
+        wanted = f"an Idempotency-Key of 1 to {MAX_KEY_CHARACTERS} printable ASCII characters"
+        raise Rejected("idempotency_key_required", f"Send {wanted}, the same when you try again.")
+    return given
 
 
 @dataclass(frozen=True, slots=True)

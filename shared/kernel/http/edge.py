@@ -123,7 +123,7 @@ class Handler:
 
         async with self.edge.turns.take(key):
             answer = await idempotency.once(call.db, key, do, stored=self.edge.stored, refuse=self.edge.refuse(request))
-        return _stored_response(answer)
+        return stored_response(answer)
 
     async def _read(self, request: Request) -> bytes:
         known: bytes | None = getattr(request.state, "raw", None)
@@ -158,6 +158,7 @@ def _check_address(request: Request) -> None:
         raise Rejected("validation_failed", "Correct the query.", errors=errors)
 
 
-def _stored_response(answer: Answer) -> Response:
+def stored_response(answer: Answer) -> Response:
+    """An answer as it went out, or goes out, under a key."""
     media_type = JSON if answer.status < HTTPStatus.BAD_REQUEST else problems.PROBLEM_JSON
     return Response(answer.body, answer.status, {REPLAYED: "true"} if answer.replayed else {}, media_type)

@@ -81,8 +81,8 @@ def _schemas(routes: Sequence[Route]) -> tuple[Schemas, dict[str, Any]]:
 def _wanted(routes: Sequence[Route]) -> Iterable[tuple[str, Any, TypeAdapter[Any]]]:
     yield "problem", "serialization", TypeAdapter(ProblemDocument)
     for route in routes:
-        if route.body_type not in (None, bytes):
-            yield route.label, "validation", TypeAdapter(route.body_type)
+        if (body := route.takes or route.body_type) not in (None, bytes):
+            yield route.label, "validation", TypeAdapter(body)
         if route.answer_type is not None:
             yield route.label, "serialization", TypeAdapter(route.answer_type)
 
@@ -93,7 +93,7 @@ def _operation(route: Route, operation: dict[str, Any], schemas: Schemas) -> dic
         said["x-roles"] = sorted(route.access.roles)
     if route.once:
         said["parameters"] = [*operation.get("parameters", []), _KEY_PARAMETER]
-    if route.body_type is bytes:
+    if route.body_type is bytes and route.takes is None:
         said["requestBody"] = {"required": True, "content": {"*/*": {"schema": {"type": "string"}}}}
     elif route.body_type is not None:
         schema = schemas[route.label, "validation"]

@@ -51,6 +51,8 @@ class Route:
     form: bool = False
     page: bool = False
     max_body_bytes: int = MAX_BODY_BYTES
+    takes: Any = None  # model of a body that the function parses by itself: for OpenAPI
+    answers: Any = None  # and of a raw response
 
     @property
     def label(self) -> str:
@@ -89,6 +91,8 @@ class Route:
     @property
     def answer_type(self) -> Any:
         """What goes out: the function's return type, without `Reply`; None for a raw response or no content."""
+        if self.answers is not None:
+            return self.answers
         returned = typing.get_type_hints(self.function, include_extras=True).get("return")
         if typing.get_origin(returned) is Reply:
             (returned,) = typing.get_args(returned)
@@ -140,7 +144,7 @@ class Routes:
         signed_by: str | None = None,
         **options: Any,
     ) -> Callable[[F], F]:
-        """Declare a POST; options: `status`, `once`, `form`, `page`, `max_body_bytes` (see `Route`)."""
+        """Declare a POST; options: `status, once, form, page, max_body_bytes, takes, answers` as in `Route`."""
         return self._declare("POST", path, Access(frozenset(roles), anyone, signed_by), **options)
 
     def _declare(self, method: str, path: str, access: Access, **options: Any) -> Callable[[F], F]:

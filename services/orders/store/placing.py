@@ -1,0 +1,164 @@
+"""What placing writes: every table's rows of a whole batch in one statement, however many orders come at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from services.orders.domain.lifecycle import code_digest
+from services.orders.domain.order import Placed
+from services.orders.store import stock
+from shared.contracts.event import Cause
+from shared.kernel import idempotency, outbox, timers
+from shared.kernel.database import LockNotAvailable, Tx, Writes
+from shared.kernel.idempotency import Decided, Key, KeyTaken
+from shared.kernel.outbox import Sealed
+
+_ORDERS = """
+    INSERT INTO orders (order_id, order_no, buyer_ref, placed_by, storefront_id, creator_id, state, payment_mode,
+                        payment_id, currency, payable, placement, ship_to, code_hash, loadtest, placed_at,
+                        confirmed_at, expires_at, events, personal_events, traceparent, correlation_id, touch)
+    SELECT order_id::uuid, order_no, buyer_ref, placed_by, storefront_id::uuid, creator_id::uuid, state, payment_mode,
+           payment_id::uuid, currency, payable, placement::json, ship_to::json, code_hash, loadtest, placed_at,
+           confirmed_at, expires_at, events, personal_events, traceparent, correlation_id, touch
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                  $9::text[], $10::text[], $11::bigint[], $12::text[], $13::text[], $14::bytea[], $15::bool[],
+                  $16::timestamptz[], $17::timestamptz[], $18::timestamptz[], $19::int[], $20::int[],
+                  $21::text[], $22::text[], $23::text[])
+           AS n (order_id, order_no, buyer_ref, placed_by, storefront_id, creator_id, state, payment_mode, payment_id,
+                 currency, payable, placement, ship_to, code_hash, loadtest, placed_at, confirmed_at, expires_at,
+                 events, personal_events, traceparent, correlation_id, touch)
+"""
+_SUPPLIER_ORDERS = """
+    INSERT INTO supplier_orders (supplier_order_id, order_id, supplier_id, state, cod_amount)
+    SELECT supplier_order_id::uuid, order_id::uuid, supplier_id::uuid, state, cod_amount
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
+           AS n (supplier_order_id, order_id, supplier_id, state, cod_amount)
+"""
+_LINES = """
+    INSERT INTO lines (line_id, order_id, supplier_order_id, supplier_id, ordinal, state, kind, variant_id, listing_id,
+                       qty, amount, split)
+    SELECT line_id::uuid, order_id::uuid, supplier_order_id::uuid, supplier_id::uuid, ordinal, state, kind,
+           variant_id::uuid, listing_id::uuid, qty, amount, split::jsonb
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[],
+                  $9::text[], $10::int[], $11::bigint[], $12::text[])
+           AS n (line_id, order_id, supplier_order_id, supplier_id, ordinal, state, kind, variant_id, listing_id, qty,
+                 amount, split)
+"""
+_PAYMENTS = """
+    INSERT INTO payments (payment_id, order_id, state, due, currency)
+    SELECT payment_id::uuid, order_id::uuid, 'PENDING', due, currency
+      FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) AS n (payment_id, order_id, due, currency)
+"""
+_WRITES = Writes(
+    keys=idempotency.KEEP,
+    orders=_ORDERS,
+    supplier_orders=_SUPPLIER_ORDERS,
+    lines=_LINES,
+    payments=_PAYMENTS,
+    timers=timers.SCHEDULE,
+    stock=stock.SAVE,
+    outbox=outbox.APPEND,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order to be written: with its frozen placement (JSON), and the places its events take in their streams."""
+
+    order: Placed
+    placement: str
+    splits: Sequence[str]  # JSON, a line each
+    because: Cause
+    events: int
+    personal_events: int
+
+
+async def write(
+    tx: Tx,
+    orders: Sequence[NewOrder],
+    *,
+    decided: Sequence[tuple[Key, Decided]],
+    reminders: list[tuple[Any, ...]],
+    stock_rows: list[tuple[Any, ...]],
+    events: Sequence[Sealed],
+) -> None:
+    """All of a batch in one round trip.
+
+    Raises:
+        KeyTaken: a key was taken since it was looked for; nothing may stay.
+        Rejected: `in_progress` when another transaction holds a key for longer than this one may wait.
+    """
+    placed = [new.order for new in orders]
+    try:
+        written = await _WRITES.run(
+            tx,
+            keys=idempotency.rows(decided),
+            orders=[_order_row(new) for new in orders],
+            supplier_orders=list(_supplier_order_rows(placed)),
+            lines=list(_line_rows(orders)),
+            payments=[_payment_row(order) for order in placed if order.payment_id],
+            timers=reminders,
+            stock=stock_rows,
+            outbox=outbox.rows(events),
+        )
+    except LockNotAvailable:
+        raise idempotency.in_progress() from None
+    if written["keys"] != len(decided):
+        raise KeyTaken("a key was taken while its request was decided")
+
+
+def _order_row(new: NewOrder) -> tuple[Any, ...]:
+    order, asked = new.order, new.order.asked
+    ship_to = asked.ship_to
+    return (
+        order.order_id,
+        order.order_no,
+        asked.buyer_ref,
+        asked.placed_by,
+        asked.storefront_id,
+        order.creator_id,
+        order.state,
+        asked.payment,
+        order.payment_id,
+        order.payable.currency,
+        order.payable.amount,
+        new.placement,
+        orjson.dumps(ship_to.__dict__).decode(),
+        order.code and code_digest(order.order_id, order.code),
+        asked.loadtest,
+        order.placed_at,
+        order.placed_at if order.state == "CONFIRMED" else None,
+        order.expires_at,
+        new.events,
+        new.personal_events,
+        new.because.traceparent,
+        new.because.correlation_id,
+        order.origin.touch,
+    )
+
+
+def _supplier_order_rows(orders: Sequence[Placed]) -> Iterable[tuple[Any, ...]]:
+    for order in orders:
+        for part in order.supplier_orders:
+            due = part.cod_amount and part.cod_amount.amount
+            yield part.supplier_order_id, order.order_id, part.supplier_id, order.state, due
+
+
+def _line_rows(orders: Sequence[NewOrder]) -> Iterable[tuple[Any, ...]]:
+    for new in orders:
+        order = new.order
+        state = "CONFIRMED" if order.state == "CONFIRMED" else "RESERVED"
+        for ordinal, (line, split) in enumerate(zip(order.lines, new.splits, strict=True), 1):
+            listing = line.listing
+            yield (
+                *(line.line_id, order.order_id, line.supplier_order_id, listing.supplier_id, ordinal, state),
+                *(listing.kind, listing.variant_id, listing.listing_id, line.qty, line.amount.amount, split),
+            )
+
+
+def _payment_row(order: Placed) -> tuple[Any, ...]:
+    return order.payment_id, order.order_id, order.payable.amount, order.payable.currency
