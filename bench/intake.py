@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
-from bench.pgbench import A_BATCH, Found, Script, scripts
+from bench.pgbench import A_BATCH, Script, scripts
 from bench.report import Figure, Report, Run, median_ratio
-from bench.stand import COPY, TRAFFIC, VARIANTS, Stand, Taken
+from bench.stand import COPY, TRAFFIC, VARIANTS, Stand
 from load.orders import Mix, bodies
 from load.wire import Shot
 from shared.kernel.ids import new_id
@@ -63,6 +63,7 @@ async def alone(stand: Stand, seconds: float = SECONDS / 2, pairs: int = PAIRS) 
     """What a buyer waits for when there is no other."""
     turns = _Turns(stand, seconds)
     ways = scripts(list(stand.samples.values()), VARIANTS)
+    await stand.warm_up(stand.orders(), CLIENTS)
     for pair in range(pairs):
         await turns.ours(pair, "1 connection", stand.orders(), 1)
         for way in ways:
@@ -79,9 +80,10 @@ async def batch(stand: Stand, seconds: float = SECONDS, pairs: int = PAIRS) -> R
     turns = _Turns(stand, seconds)
     ways = scripts(list(stand.samples.values()), VARIANTS, A_BATCH)
     who = f"{BATCH_CLIENTS} callers"
+    await stand.warm_up(stand.orders(), CLIENTS)
     for pair in range(pairs):
         for way in ways:
-            await turns.ours(pair, who, _batches(stand), BATCH_CLIENTS)
+            await turns.ours(pair, who, _batches(stand), BATCH_CLIENTS, a_call=A_BATCH)
             await turns.theirs(pair, way, BATCH_CLIENTS)
     fastest = turns.fastest(ways)
     figure = Figure(f"orders / {fastest}", median_ratio(turns.runs, who, fastest), "×", BATCH_SHARE)
@@ -119,15 +121,15 @@ class _Turns:
         self.seconds = seconds
         self.runs: list[Run] = []
 
-    async def ours(self, pair: int, who: str, requests: Iterator[Shot], connections: int) -> None:
+    async def ours(self, pair: int, who: str, requests: Iterator[Shot], connections: int, *, a_call: int = 1) -> None:
         await self.stand.clear()
-        taken: Taken = await self.stand.take(requests, connections=connections, seconds=self.seconds)
+        taken = await self.stand.take(requests, connections=connections, seconds=self.seconds, a_call=a_call)
         await self.stand.require_rows("orders", taken.cost.events)
         self.runs.append(Run(pair, who, taken.cost, taken.ms))
 
     async def theirs(self, pair: int, way: Script, clients: int, *, each: bool = False) -> None:
         await self.stand.clear()
-        found: Found = await self.stand.pgbench.run(way, clients=clients, seconds=self.seconds, each=each)
+        found = await self.stand.pgbench.run(way, clients=clients, seconds=self.seconds, each=each)
         await self.stand.require_rows(COPY, found.orders)
         self.runs.append(Run(pair, way.name, found.cost, found.ms))
 
@@ -168,5 +170,5 @@ def _batches(stand: Stand) -> Iterator[Shot]:
     while True:
         orders = [next(made) | {KEY: f"{run}-{number + place}"} for place in range(A_BATCH)]
         number += A_BATCH
-        body = orjson.dumps({"orders": orders})
+        body = orjson.dumps(orders)
         yield Shot(b"%b%d\r\n\r\n%b" % (head, len(body), body), number)
