@@ -6,7 +6,7 @@ pays for the filling.
 
 from __future__ import annotations
 
-import itertools
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -129,18 +129,24 @@ async def _add_stock(stand: Stand, rows: int) -> Market:
 async def _add_orders(stand: Stand, there: int, wanted: int, until: float) -> int:
     """Fill up to so many orders, half of each kind; returns how many there are when time is over."""
     tables = {table for each in stand.samples.values() for table in each.rows if table not in GONE}
-    async with stand.connected("orders") as tx:
-        await tx.execute("SET synchronous_commit = off")
-        for table in tables:
-            await tx.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
-        kinds = itertools.cycle(stand.samples.values())
-        while there < wanted and time.monotonic() < until:
-            count = min(CHUNK, wanted - there)
-            for statement in _fill(next(kinds), FIRST + there, count, len(stand.market.listings)):
-                await tx.execute(statement, timeout=FILL_SECONDS)
-            there += count
-        await tx.execute(f"ANALYZE {', '.join(tables)}", timeout=FILL_SECONDS)
-    return there
+    for table in sorted(tables):
+        await stand.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)", "orders")
+    chunks = iter(range(there, wanted, CHUNK))
+
+    async def fill(sample: Sample) -> int:
+        done = 0
+        async with stand.connected("orders") as tx:
+            await tx.execute("SET synchronous_commit = off")
+            while time.monotonic() < until and (first := next(chunks, None)) is not None:
+                count = min(CHUNK, wanted - first)
+                for statement in _fill(sample, FIRST + first, count, len(stand.market.listings)):
+                    await tx.execute(statement, timeout=FILL_SECONDS)
+                done += count
+        return done
+
+    filled = await asyncio.gather(*(fill(each) for each in stand.samples.values()))
+    await stand.execute(f"ANALYZE {', '.join(sorted(tables))}", "orders", FILL_SECONDS)
+    return there + sum(filled)
 
 
 def _fill(sample: Sample, first: int, count: int, variants: int) -> Iterator[str]:

@@ -118,7 +118,7 @@ class Pgbench:
                 file.write_text(text)
             options = self._options(clients, seconds) + [f"--file={file}" for file in files]
             options += [f"--log-prefix={folder}/each", "--log"] if each else []
-            watch = _Watch(self.postgres_pid)
+            watch = _Watch(self.postgres_pid, WARM_UP_SECONDS + round(seconds))
             told = await watch.run([str(binaries() / "pgbench"), *options], self._environment(), seconds)
             taken_ms = _taken_ms(Path(folder))
         done = int(_number(_DONE, told))
@@ -133,7 +133,7 @@ class Pgbench:
             f"--client={clients}",
             f"--jobs={min(THREADS, clients)}",
             "--progress=1",
-            f"--time={round(seconds) + WARM_UP_SECONDS}",
+            f"--time={WARM_UP_SECONDS + round(seconds) + 1}",  # the last second is not told, or told when all is over
             *(f"--define={name}={value}" for name, value in given.items()),
         ]
 
@@ -152,8 +152,9 @@ class Pgbench:
 class _Watch:
     """A run of pgbench, seen from outside a second at a time, without its warm-up."""
 
-    def __init__(self, postgres_pid: int) -> None:
+    def __init__(self, postgres_pid: int, until: int) -> None:
         self.postgres_pid = postgres_pid
+        self.until = until
         self.seen: list[tuple[float, float, float]] = []  # until when, transactions a second, mean ms
         self.cpu: list[tuple[float, float]] = []  # of PostgreSQL and of pgbench, at the end of each second
 
@@ -179,7 +180,7 @@ class _Watch:
 
     def _note(self, line: str, pid: int) -> bool:
         found = _PROGRESS.match(line)
-        if found and float(found[1]) >= WARM_UP_SECONDS - 0.5:
+        if found and WARM_UP_SECONDS <= round(float(found[1])) <= self.until:
             self.seen.append((float(found[1]), float(found[2]), float(found[3])))
             self.cpu.append((tree_seconds(self.postgres_pid), tree_seconds(pid)))
         return bool(found)

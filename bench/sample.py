@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.kernel.database import Tx
+from shared.kernel.outbox import BUCKETS
 
 STOCK = "stock"  # the only table that an order changes; into all others it inserts
 
@@ -88,7 +89,8 @@ async def take(tx: Tx, since: int, asked: Asked) -> Sample:
     return Sample(
         {
             table: [
-                {name: words.expression(value, columns[table][name]) for name, value in row.items()} for row in rows
+                {name: words.expression(name, value, columns[table][name]) for name, value in row.items()}
+                for row in rows
             ]
             for table, rows in found.items()
         }
@@ -116,8 +118,10 @@ class _Words:
                 if value and _UUID.fullmatch(value) and _moment(value) >= made_at:
                     self.fresh.setdefault(value, f"{len(self.fresh):03x}")
 
-    def expression(self, value: str | None, kind: str) -> str:
+    def expression(self, name: str, value: str | None, kind: str) -> str:
         """SQL of the column's type; no order's ids, key, buyer or variant but by a variable."""
+        if name == "bucket":
+            return f"(:n::bigint % {BUCKETS})::{kind}"
         if value is None:
             return f"NULL::{kind}"
         if value in self.fresh:
@@ -135,7 +139,9 @@ class _Words:
 
 def quoted(text: str) -> str:
     """A literal in which pgbench sees no variable of its own."""
-    return re.sub(r":(?=[A-Za-z_\x80-\uffff])", ":' || '", "'" + text.replace("'", "''") + "'")
+    literal = "'" + text.replace("'", "''") + "'"
+    parted = re.sub(r":(?=[A-Za-z_\x80-\uffff])", ":' || '", literal)
+    return literal if parted == literal else f"({parted})"
 
 
 def _moment(uuid7: str) -> int:

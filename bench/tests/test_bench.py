@@ -31,18 +31,23 @@ async def market() -> AsyncIterator[Stand]:
         yield made
 
 
+def written(folder: Path, row: str) -> Any:
+    """The row's JSON, which has a plot beside it."""
+    (path,) = folder.glob(f"*-{row}.json")
+    assert path.with_suffix(".png").stat().st_size > 0
+    return json.loads(path.read_text())
+
+
 def rows_at(place: Any) -> list[str]:
     return [name for name, row in ROWS.items() if row.place is place]
 
 
 async def shows_its_figures(here: Any, row: str, folder: Path) -> Any:
-    """Measure a row quickly; returns its JSON, which has a plot beside it."""
+    """Measure a row quickly; returns its JSON."""
     told = io.StringIO()
     (report,) = await bench(here, [row], quick=True, folder=folder, console=Console(file=told, width=160))
     assert all(figure.verdict in told.getvalue() for figure in report.figures)
-    (path,) = folder.glob(f"*-{row}.json")
-    assert path.with_suffix(".png").stat().st_size > 0
-    found = json.loads(path.read_text())
+    found = written(folder, row)
     assert found["durable"]["fsync"] == "on"
     assert {"kafka_ms", "postgres_ms", "ours_ms", "rate"} <= found["runs"][0].keys()
     return found
