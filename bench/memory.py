@@ -43,7 +43,10 @@ async def memory(stand: Stand, minutes: float = MINUTES, look_seconds: float = L
     return Report(
         "memory",
         f"memory of orders' API, {minutes:g} min at {SHARE:.0%} of its limit",
-        [Run(0, f"{rate:,.0f}/s offered", cost, {"p50": run.p50 * 1000, "p99": run.p99 * 1000})],
+        [
+            Run(0, f"{CONNECTIONS} connections: the limit", limit.cost, limit.ms),
+            Run(0, f"{rate:,.0f}/s offered", cost, {"p50": run.p50 * 1000, "p99": run.p99 * 1000}),
+        ],
         await stand.durable(),
         [Figure("slope", slope, "MB/min", MB_A_MINUTE, at_most=True)],
         more={"MB at the start": sizes[0], "after warm-up": steady[0][1], "at the end": sizes[-1], "most": max(sizes)},
