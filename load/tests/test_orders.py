@@ -12,7 +12,7 @@ import pytest
 from load.market import CHEAPEST, DEAREST, Listing, Market, price_of
 from load.orders import Buyer, Mix, bodies, shots
 from load.wire import Shot
-from services.orders.http.intake import NewOrder
+from services.orders.http.forms import NewOrder
 from services.orders.settings import Settings
 from shared.kernel.ids import new_id
 

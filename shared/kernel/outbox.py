@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,8 +16,7 @@ from shared.kernel.ids import new_id
 BUCKETS = 16  # so many relays can share the work; changing it means draining first
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """An event whose body was written as JSON by who says it, where building the model would cost most of the work.
 
     A test of its writer shows that the body is what the model would have written.

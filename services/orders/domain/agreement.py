@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
+from typing import NamedTuple
 
 from services.orders.domain import codes
 from services.orders.domain.order import Line, Listing, Placed, PlaceOrder, SupplierPart, Wanted
-from services.orders.domain.split import Parties, divide
+from services.orders.domain.split import Amount, Parties, divide
 from services.orders.domain.touch import Keys, Origin
 from shared.contracts.values import (
     LineId,
@@ -42,91 +42,82 @@ class Rules:
     touch_keys: Keys = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """The making of one order from listings that were all found good."""
+class Moment(NamedTuple):
+    """When an order is agreed on, and where its ids come from."""
 
-    asked: PlaceOrder
-    listings: Mapping[ListingId, Listing]
-    origin: Origin
-    rules: Rules
     now: datetime
     new_id: NewId
 
-    def placed(self) -> Placed:
-        """The order; `split_exceeds_line`, `price_below_floor` or `limit_exceeded` when a line can't be agreed on."""
-        order_id = OrderId(self.new_id())
-        confirmed = self._confirmed_by_amount
-        prepaid = self.asked.payment == "prepaid"
-        return Placed(
-            order_id=order_id,
-            order_no=codes.order_no(order_id, self.now),
-            asked=self.asked,
-            origin=self.origin,
-            creator_id=self.lines[0].listing.creator_id,
-            state="CONFIRMED" if confirmed else "PLACED",
-            payable=self.payable,
-            lines=self.lines,
-            supplier_orders=tuple(self._part(supplier) for supplier in self._parts),
-            payment_id=PaymentId(self.new_id()) if prepaid else None,
-            code=None if prepaid or confirmed else codes.new_code(),
-            placed_at=self.now,
-            expires_at=None if confirmed else self.now + self._patience,
-        )
 
-    @cached_property
-    def lines(self) -> tuple[Line, ...]:
-        return tuple(self._line(wanted) for wanted in self.asked.lines)
+def agree(
+    asked: PlaceOrder, listings: Mapping[ListingId, Listing], origin: Origin, rules: Rules, moment: Moment
+) -> Placed:
+    """The order from listings that were all found good.
 
-    @cached_property
-    def payable(self) -> Money:
-        total = sum(line.amount.amount for line in self.lines)
-        if total > MAX_PAYABLE:
-            raise Rejected("limit_exceeded", "Nobody owes that much for one order; order less.")
-        return Money(amount=total, currency=self.lines[0].amount.currency)
+    Raises:
+        Rejected: `split_exceeds_line`, `price_below_floor` or `limit_exceeded` when a line can't be agreed on.
+    """
+    new_id, now = moment.new_id, moment.now
+    order_id = OrderId(new_id())
+    parts: dict[SupplierId, SupplierOrderId] = {}  # in the order in which the lines name the suppliers
+    lines = []
+    for wanted in asked.lines:
+        listing = listings[wanted.listing_id]
+        part_id = parts.get(listing.supplier_id)
+        if part_id is None:
+            part_id = parts[listing.supplier_id] = SupplierOrderId(new_id())
+        lines.append(_line(wanted, listing, LineId(new_id()), part_id, origin))
+    payable = _payable(lines)
+    prepaid = asked.payment == "prepaid"
+    confirmed = not prepaid and _is_small(payable, rules)
+    patience = rules.prepaid_expire_seconds if prepaid else rules.cod_confirm_seconds
+    return Placed(
+        order_id=order_id,
+        order_no=codes.order_no(order_id, now),
+        asked=asked,
+        origin=origin,
+        creator_id=lines[0].listing.creator_id,
+        state="CONFIRMED" if confirmed else "PLACED",
+        payable=payable,
+        lines=tuple(lines),
+        supplier_orders=_supplier_orders(parts, lines, payable, cod=not prepaid),
+        payment_id=PaymentId(new_id()) if prepaid else None,
+        code=None if prepaid or confirmed else codes.new_code(),
+        placed_at=now,
+        expires_at=None if confirmed else now + timedelta(seconds=patience),
+    )
 
-    @cached_property
-    def _parts(self) -> dict[SupplierId, SupplierOrderId]:
-        """A supplier order each, in the order in which the lines name the suppliers."""
-        suppliers = dict.fromkeys(self.listings[wanted.listing_id].supplier_id for wanted in self.asked.lines)
-        return {supplier: SupplierOrderId(self.new_id()) for supplier in suppliers}
 
-    @property
-    def _confirmed_by_amount(self) -> bool:
-        limit = self.rules.cod_auto_confirm_below
-        small = self.payable.currency == limit.currency and self.payable.amount < limit.amount
-        return self.asked.payment == "cod" and small
+def _line(wanted: Wanted, listing: Listing, line_id: LineId, part_id: SupplierOrderId, origin: Origin) -> Line:
+    assert listing.terms is not None, "without terms it is not for sale"
+    price = price_of(listing)
+    amount = Amount(price.amount * wanted.qty, price.currency)
+    parties = Parties(listing.supplier_id, listing.creator_id, origin.referrer)
+    split = divide(listing.terms, parties, amount, variant_id=listing.variant_id, qty=wanted.qty)
+    return Line(line_id, part_id, listing, wanted.qty, price, amount, split)
 
-    @property
-    def _patience(self) -> timedelta:
-        prepaid = self.asked.payment == "prepaid"
-        return timedelta(seconds=self.rules.prepaid_expire_seconds if prepaid else self.rules.cod_confirm_seconds)
 
-    def _line(self, wanted: Wanted) -> Line:
-        listing = self.listings[wanted.listing_id]
-        assert listing.terms is not None, "without terms it is not for sale"
-        price = price_of(listing)
-        amount = Money(amount=price.amount * wanted.qty, currency=price.currency)
-        parties = Parties(listing.supplier_id, listing.creator_id, self.origin.referrer)
-        return Line(
-            line_id=LineId(self.new_id()),
-            supplier_order_id=self._parts[listing.supplier_id],
-            listing=listing,
-            qty=wanted.qty,
-            price=price,
-            amount=amount,
-            split=divide(listing.terms, parties, amount, variant_id=listing.variant_id, qty=wanted.qty),
-        )
+def _payable(lines: Sequence[Line]) -> Money:
+    total = sum([line.amount.amount for line in lines])
+    if total > MAX_PAYABLE:
+        raise Rejected("limit_exceeded", "Nobody owes that much for one order; order less.")
+    return Money(amount=total, currency=lines[0].amount.currency)
 
-    def _part(self, supplier: SupplierId) -> SupplierPart:
-        lines = [line for line in self.lines if line.listing.supplier_id == supplier]
-        due = Money(amount=sum(line.amount.amount for line in lines), currency=self.payable.currency)
-        return SupplierPart(
-            supplier_order_id=self._parts[supplier],
-            supplier_id=supplier,
-            line_ids=tuple(line.line_id for line in lines),
-            cod_amount=due if self.asked.payment == "cod" else None,
-        )
+
+def _is_small(payable: Money, rules: Rules) -> bool:
+    limit = rules.cod_auto_confirm_below
+    return payable.currency == limit.currency and payable.amount < limit.amount
+
+
+def _supplier_orders(
+    parts: Mapping[SupplierId, SupplierOrderId], lines: Sequence[Line], payable: Money, *, cod: bool
+) -> tuple[SupplierPart, ...]:
+    found = []
+    for supplier, part_id in parts.items():
+        mine = [line for line in lines if line.supplier_order_id == part_id]
+        due = Money(amount=sum([line.amount.amount for line in mine]), currency=payable.currency) if cod else None
+        found.append(SupplierPart(part_id, supplier, tuple([line.line_id for line in mine]), due))
+    return tuple(found)
 
 
 def price_of(listing: Listing) -> Money:

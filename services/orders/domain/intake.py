@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.orders.domain.agreement import Agreement, NewId, Rules, price_of
+from services.orders.domain.agreement import Moment, NewId, Rules, agree, price_of
 from services.orders.domain.order import Line, Listing, Placed, PlaceOrder
 from services.orders.domain.touch import origin_of
 from shared.contracts.values import ListingId, VariantId
@@ -37,22 +36,22 @@ def place(asked: PlaceOrder, shelf: Shelf, rules: Rules, new_id: NewId) -> Place
     listings = _find(asked, shelf)
     _check_prices(asked, listings)
     _check_delivery(asked, listings)
-    return Agreement(asked, listings, origin, rules, shelf.now, new_id).placed()
+    return agree(asked, listings, origin, rules, Moment(shelf.now, new_id))
 
 
-def pieces(order: Placed) -> Counter[VariantId]:
+def pieces(order: Placed) -> dict[VariantId, int]:
     """How many of each variant, over all lines."""
-    count: Counter[VariantId] = Counter()
+    count: dict[VariantId, int] = {}
     for line in order.lines:
-        count[line.listing.variant_id] += line.qty
+        variant = line.listing.variant_id
+        count[variant] = count.get(variant, 0) + line.qty
     return count
 
 
 def take(order: Placed, free: dict[VariantId, int]) -> None:
     """Take an order's pieces out of what is free, all or none. Raises `out_of_stock` with the lines that lack some."""
     needed = pieces(order)
-    short = {variant for variant, count in needed.items() if count > free.get(variant, 0)}
-    if short:
+    if short := {variant for variant, count in needed.items() if count > free.get(variant, 0)}:
         lines = [_short(line, needed, free) for line in order.lines if line.listing.variant_id in short]
         raise Rejected("out_of_stock", "Lower the quantity or leave the lines out; nothing was reserved.", lines=lines)
     for variant, count in needed.items():
@@ -97,15 +96,14 @@ def _check_limits(asked: PlaceOrder, rules: Rules) -> None:
 
 
 def _find(asked: PlaceOrder, shelf: Shelf) -> dict[ListingId, Listing]:
-    wanted = {line.listing_id for line in asked.lines}
-    reasons = {one: why for one in wanted if (why := _why_not(shelf.listings.get(one), asked))}
-    refused = {one: why for one, why in reasons.items() if one not in shelf.coming}
-    if refused:
-        lines = [{"listing_id": one, "reason": why} for one, why in sorted(refused.items())]
-        raise Rejected("unknown_listing", " ".join(sorted(set(refused.values()))), lines=lines)
-    if reasons:
+    wanted = {line.listing_id: shelf.listings.get(line.listing_id) for line in asked.lines}
+    if reasons := {one: why for one, listing in wanted.items() if (why := _why_not(listing, asked))}:
+        refused = {one: why for one, why in reasons.items() if one not in shelf.coming}
+        if refused:
+            lines = [{"listing_id": one, "reason": why} for one, why in sorted(refused.items())]
+            raise Rejected("unknown_listing", " ".join(sorted(set(refused.values()))), lines=lines)
         raise NotReady(listing_ids=sorted(reasons))
-    return {one: shelf.listings[one] for one in wanted}
+    return {one: listing for one, listing in wanted.items() if listing}
 
 
 def _why_not(listing: Listing | None, asked: PlaceOrder) -> str | None:
@@ -126,25 +124,23 @@ def _why_not(listing: Listing | None, asked: PlaceOrder) -> str | None:
 
 
 def _check_prices(asked: PlaceOrder, listings: Mapping[ListingId, Listing]) -> None:
-    currencies = {price_of(listings[line.listing_id]).currency for line in asked.lines}
-    if len(currencies) > 1 or any(line.unit_price.currency not in currencies for line in asked.lines):
-        raise Rejected(
-            "currency_mismatch", f"One order, one currency; these are sold in {', '.join(sorted(currencies))}."
-        )
-    changed = [line for line in asked.lines if line.unit_price != price_of(listings[line.listing_id])]
+    currency = price_of(listings[asked.lines[0].listing_id]).currency
+    changed: list[dict[str, Any]] = []
+    for line in asked.lines:
+        price = price_of(listings[line.listing_id])
+        if not (currency == price.currency == line.unit_price.currency):
+            sold_in = sorted({price_of(each).currency for each in listings.values()})
+            raise Rejected("currency_mismatch", f"One order, one currency; these are sold in {', '.join(sold_in)}.")
+        if line.unit_price.amount != price.amount:
+            changed.append({"listing_id": line.listing_id, "price": price})
     if changed:
-        lines = [{"listing_id": line.listing_id, "price": price_of(listings[line.listing_id])} for line in changed]
-        raise Rejected("price_changed", "Show the buyer the price in force and ask again.", lines=lines)
+        raise Rejected("price_changed", "Show the buyer the price in force and ask again.", lines=changed)
 
 
 def _check_delivery(asked: PlaceOrder, listings: Mapping[ListingId, Listing]) -> None:
+    region, cod = asked.ship_to.region, asked.payment == "cod"
     found = listings.values()
-    if asked.payment == "cod" and (refusing := _ids(listing for listing in found if not listing.cod_allowed)):
-        raise Rejected("cod_not_available", "Pay these in advance, or order them apart.", listing_ids=refusing)
-    region = asked.ship_to.region
-    if afar := _ids(listing for listing in found if listing.regions and region not in listing.regions):
-        raise Rejected("region_not_served", f"These are not delivered to {region}.", listing_ids=afar)
-
-
-def _ids(listings: Iterable[Listing]) -> list[ListingId]:
-    return sorted(listing.listing_id for listing in listings)
+    if refusing := [listing.listing_id for listing in found if cod and not listing.cod_allowed]:
+        raise Rejected("cod_not_available", "Pay these in advance, or order them apart.", listing_ids=sorted(refusing))
+    if afar := [listing.listing_id for listing in found if listing.regions and region not in listing.regions]:
+        raise Rejected("region_not_served", f"These are not delivered to {region}.", listing_ids=sorted(afar))

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from services.orders.domain.split import PLATFORM, Split
-from shared.contracts.values import Account, LineId, OrderId, Share, ShipmentId
+from services.orders.domain.split import PLATFORM, Part, Split
+from shared.contracts.values import Account, LineId, OrderId, ShipmentId
 
 JournalKind = Literal["payment_captured", "cod_collected", "line_delivered", "refund_approved"]
 
@@ -82,11 +82,11 @@ def line_delivered(on: Occasion, line_id: LineId, split: Split) -> Journal | Non
     return on.book("line_delivered", line_id, deposit, *_owed(shares, line_id))
 
 
-def _owed(shares: Iterable[Share], line_id: LineId) -> list[Entry]:
+def _owed(shares: Iterable[Part], line_id: LineId) -> list[Entry]:
     return [Entry(*_account(share), line_id=line_id, credit=share.amount.amount) for share in shares]
 
 
-def _account(share: Share) -> tuple[Account, str]:
+def _account(share: Part) -> tuple[Account, str]:
     return ("platform_revenue", PLATFORM) if share.party_kind == PLATFORM else ("payable:held", share.party)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
+from services.orders.domain.split import Split
 from shared.contracts.values import (
     CreatorId,
     LineId,
@@ -18,7 +19,6 @@ from shared.contracts.values import (
     OrderState,
     PaymentId,
     PaymentMode,
-    Share,
     ShipmentId,
     StorefrontId,
     SupplierId,
@@ -78,7 +78,7 @@ class Line:
     variant_id: VariantId | None
     qty: int
     amount: int
-    split: tuple[Share, ...]
+    split: Split
 
 
 @dataclass(frozen=True, slots=True)

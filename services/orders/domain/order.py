@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from services.orders.domain.split import Split
+from services.orders.domain.split import Amount, Split
 from services.orders.domain.touch import Origin
 from shared.contracts.values import (
     CreatorId,
@@ -28,8 +28,7 @@ from shared.contracts.values import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A line as the buyer asks for it; `unit_price` is the price they saw."""
 
     listing_id: ListingId
@@ -82,8 +81,7 @@ class Listing:
     on_sale: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One item as agreed."""
 
     line_id: LineId
@@ -91,12 +89,11 @@ class Line:
     listing: Listing
     qty: int
     price: Money
-    amount: Money
+    amount: Amount
     split: Split
 
 
-@dataclass(frozen=True, slots=True)
-class SupplierPart:
+class SupplierPart(NamedTuple):
     """One supplier's part of an order; `cod_amount` is what the courier collects, None when prepaid."""
 
     supplier_order_id: SupplierOrderId
@@ -105,8 +102,7 @@ class SupplierPart:
     cod_amount: Money | None
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """An order that stands; `code` is the one-time code to send, not to keep."""
 
     order_id: OrderId

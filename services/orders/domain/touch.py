@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+
+import orjson
 
 from shared.contracts.values import ContentId, CreatorId, EntryPoint, GroupId, StorefrontId, TouchId
 from shared.kernel.errors import Rejected
@@ -25,8 +24,7 @@ Keys = Mapping[str, bytes]  # secrets by key id: two while one rotates
 TouchState = Literal["accepted", "expired"]
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
+class Touch(NamedTuple):
     """One arrival at a storefront; `expires` is in unix seconds."""
 
     touch_id: TouchId
@@ -40,8 +38,7 @@ class Touch:
     shared_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """What an order says of how its buyer came; `referrer` is who shared the link, if not the creator itself."""
 
     entry_point: EntryPoint = "direct"
@@ -80,12 +77,13 @@ def origin_of(token: str | None, storefront_id: StorefrontId, keys: Keys, now: d
 def read_touch(token: str, keys: Keys) -> Touch:
     """The touch in a token that one of `keys` signed. Raises `touch_invalid`."""
     signed, _, signature = token.rpartition(".")
-    version, key_id, payload = ([*signed.split("."), "", ""])[:3]
+    version, _, rest = signed.partition(".")
+    key_id, _, payload = rest.partition(".")
     key = keys.get(key_id)
     if version != VERSION or key is None or not hmac.compare_digest(_sign(key, signed), signature.encode()):
         raise _invalid()
     try:
-        return _touch(json.loads(_decode(payload)))
+        return _touch(orjson.loads(_decode(payload)))
     except (ValueError, KeyError, TypeError, binascii.Error):
         raise _invalid() from None
 
@@ -97,7 +95,7 @@ def parse_keys(text: str) -> Keys:
 
 
 def _sign(key: bytes, signed: str) -> bytes:
-    return base64.urlsafe_b64encode(hmac.digest(key, signed.encode(), hashlib.sha256)).rstrip(b"=")
+    return base64.urlsafe_b64encode(hmac.digest(key, signed.encode(), "sha256")).rstrip(b"=")
 
 
 def _decode(text: str) -> bytes:

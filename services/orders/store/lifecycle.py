@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from services.orders.domain.lifecycle import Line, Order, SupplierOrder, SupplierOrderState
-from shared.contracts.values import LineState, OrderId, OrderState, Share, SupplierOrderId
+from services.orders.domain.split import Amount, Part
+from shared.contracts.values import LineState, OrderId, OrderState, SupplierOrderId
 from shared.kernel.database import Row, Tx, columns
 
 
@@ -219,4 +220,8 @@ def _turned(rows: Sequence[Row]) -> dict[OrderId, Turned]:
 
 
 def _line(row: Row) -> Line:
-    return Line(**{**row, "split": tuple(Share.model_validate(share) for share in row["split"])})
+    return Line(**{**row, "split": tuple(_part(share) for share in row["split"])})
+
+
+def _part(share: Mapping[str, Any]) -> Part:
+    return Part(share["party_kind"], share["party"], share.get("rate_ppm"), Amount(**share["amount"]))

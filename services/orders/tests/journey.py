@@ -19,7 +19,7 @@ from services.orders.domain.order import Placed, SupplierPart
 from services.orders.http.intake import Desk
 from services.orders.settings import Settings
 from services.orders.store.payments import Report
-from services.orders.tests.market import Goods, Market, order_of
+from services.orders.tests.market import Goods, Market, cny, order_of
 from services.orders.usecases import lifecycle, parcels, payments, supplier_orders
 from services.orders.usecases.lifecycle import Cancel, Confirm, Standing, WrongCode
 from shared.contracts.event import Cause
@@ -85,7 +85,7 @@ class Parcel:
     def _lines(self) -> Iterator[ShipmentLine]:
         for line in self.order.lines:
             if line.line_id in self.part.line_ids:
-                yield ShipmentLine(line_id=line.line_id, kind="good", quantity=line.qty, amount=line.amount)
+                yield ShipmentLine(line_id=line.line_id, kind="good", quantity=line.qty, amount=cny(line.amount.amount))
 
     def created(self) -> ShipmentCreated:
         return as_received(ShipmentCreated(**self._state("CREATED")))

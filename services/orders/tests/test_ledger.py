@@ -9,12 +9,13 @@ import pytest
 from services.orders.domain import ledger
 from services.orders.domain.ledger import Entry, Journal, Occasion
 from services.orders.domain.order import Placed
+from services.orders.domain.split import Amount, Part
 from services.orders.tests.journey import CHEAP, Journey
 from services.orders.usecases.ledger import Posting, post
 from shared.contracts.event import Cause
 from shared.contracts.logistics import ShipmentCOD, ShipmentState
 from shared.contracts.orders import LedgerPosted
-from shared.contracts.values import LineId, Money, OrderId, Share, ShipmentId
+from shared.contracts.values import LineId, OrderId, ShipmentId
 from shared.kernel.database import Tx
 
 ON = Occasion(OrderId("o"), "CNY", "cause-1")
@@ -51,7 +52,7 @@ def test_an_entry_has_one_side(debit: int, credit: int) -> None:
 def test_a_delivered_line_belongs_to_its_parties_by_its_split() -> None:
     money = {"supplier": 820, "creator": 150, "referrer": 20, "platform": 10}
     split = tuple(
-        Share.model_validate({"party_kind": kind, "party": kind, "amount": Money(amount=amount, currency="CNY")})
+        Part(kind, kind, None, Amount(amount, "CNY"))  # type: ignore[arg-type]
         for kind, amount in money.items()
     )
     journal = ledger.line_delivered(ON, LineId("l"), split)
@@ -66,7 +67,7 @@ def test_a_delivered_line_belongs_to_its_parties_by_its_split() -> None:
 
 
 def test_a_line_that_cost_nothing_books_nothing() -> None:
-    nothing = Share(party_kind="supplier", party="s", amount=Money(amount=0, currency="CNY"))
+    nothing = Part("supplier", "s", None, Amount(0, "CNY"))
     assert ledger.line_delivered(ON, LineId("l"), (nothing,)) is None
     assert ledger.refund_approved(ON, "l", 0) is None
 

@@ -21,7 +21,7 @@ MAX_BODY_BYTES = 256 * 1024  # a hundred orders fit; more is a mistake or an att
 MAX_FORM_FIELDS = 200
 BIGGEST = 2**63 - 1  # a bigint's end: beyond it the database would refuse, as a 500
 # What JSON can say and the database can't keep, perhaps: such a body is looked at again.
-SUSPECT = re.compile(rb"\\u0000|[0-9]{19}")
+_SUSPECT = re.compile(rb"\\u0000|[0-9]{19}")
 
 
 class Body(BaseModel):
@@ -109,7 +109,7 @@ def parse_json(adapter: TypeAdapter[Any], raw: bytes, content_type: str) -> Any:
         value = adapter.validate_json(raw, strict=True, extra="forbid")
     except ValidationError as error:
         raise _refused(error) from None
-    if SUSPECT.search(raw):
+    if _SUSPECT.search(raw):
         _check_storable(orjson.loads(raw))
     return value
 

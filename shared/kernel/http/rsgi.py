@@ -87,9 +87,11 @@ def _receive(protocol: Protocol) -> Receive:
         if whole:
             await protocol.client_disconnect()
             return {"type": "http.disconnect"}
-        chunk = await anext(chunks, None)
-        whole = chunk is None
-        return {"type": "http.request", "body": chunk or b"", "more_body": not whole}
+        try:  # not `anext` with a default: on granian's iterator it ends the process by a segmentation fault
+            return {"type": "http.request", "body": await anext(chunks), "more_body": True}
+        except StopAsyncIteration:
+            whole = True
+            return {"type": "http.request", "body": b"", "more_body": False}
 
     return receive
 
