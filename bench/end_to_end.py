@@ -16,18 +16,16 @@ from pathlib import Path
 from bench.gauge import Cost, tree_seconds
 from bench.report import Figure, Report, Run, cuts
 from bench.servers import require_durable
-from bench.stand import VARIANTS
-from load import market as markets
+from bench.stand import VARIANTS, furnished
 from load.market import Market
-from load.orders import BUYERS, Buyer, Mix, arrive, shots
+from load.orders import BUYERS, Buyer, Mix, shots
 from load.wire import Run as Answered
 from load.wire import Shown, address_of, open_loop
 from shared.embedded.postgres import Postgres
 from shared.embedded.process import Progress
 from shared.kernel import database
 from shared.kernel.database import Tx
-from wanpu.demo.client import Platform
-from wanpu.demo.place import by_name, free_offset
+from wanpu.demo.place import free_offset
 from wanpu.local.stack import Stack
 from wanpu.provision import in_database
 from wanpu.reconcile import History, load_routers, reconcile, until_quiet
@@ -91,10 +89,7 @@ async def town(variants: int = VARIANTS, buyers: int = BUYERS, say: Progress = p
     stack = Stack(Path(tempfile.mkdtemp(prefix="wanpu-bench-")), free_offset(), quiet_sandbox=True, progress=say)
     try:
         await _note_commits(Postgres(stack.data / POSTGRES, stack.ports.postgres))
-        async with stack, Platform(by_name(stack.urls), stack.secrets, loadtest=True) as platform:
-            say(f"building a market of {variants:,} variants and {buyers:,} buyers")
-            market = await markets.build(platform, variants)
-            arrived = await arrive(platform, market, buyers)
+        async with furnished(stack, variants, buyers) as (platform, market, arrived):
             yield Town(stack, market, arrived, platform.history)
     finally:
         await asyncio.to_thread(stack.remove)

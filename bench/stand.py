@@ -23,7 +23,7 @@ from load.market import Market
 from load.orders import Buyer, Mix, arrive, shots
 from load.wire import Address, Run, Shot, Shown, address_of, closed_loop
 from shared.embedded.postgres import Postgres
-from shared.embedded.process import POLL_SECONDS, Progress
+from shared.embedded.process import POLL_SECONDS, Progress, tail
 from shared.kernel import database
 from shared.kernel.database import Tx
 from shared.kernel.migrate import migrate
@@ -41,13 +41,14 @@ COPY = "pgbench"  # the schema with the same tables that pgbench writes into
 VARIANTS = 1_000
 API = "orders-api"
 READY_SECONDS = 60.0
+LOG_LINES = 30
 PLENTY = 10**12  # pieces of each of pgbench's variants
 WARM_UP_SECONDS = 3.0  # each buyer's token and touch is checked once, statements are prepared
 TRAFFIC = "half on delivery and confirmed at once, half prepaid; {buyers:,} buyers with tokens and touches; one line"
 
 
 class Refused(Exception):
-    """Orders were not all taken: a figure of refusals says nothing."""
+    """Orders were not taken: a figure of refusals says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +200,7 @@ async def stand(variants: int = VARIANTS, buyers: int = BUYERS, say: Progress = 
     """Build the market on a stack of its own, stop all but what is measured; nothing is left when the block ends."""
     stack = Stack(Path(tempfile.mkdtemp(prefix="wanpu-bench-")), free_offset(), quiet_sandbox=True, progress=say)
     try:
-        async with stack, Platform(by_name(stack.urls), stack.secrets, loadtest=True) as platform:
-            say(f"building a market of {variants:,} variants and {buyers:,} buyers")
-            market = await markets.build(platform, variants)
-            arrived = await arrive(platform, market, buyers)
+        async with furnished(stack, variants, buyers) as (_, market, arrived):
             token = mint_token(stack.secrets, "service", "bench", loadtest=True)
         async with _alone(stack) as (postgres, api):
             address = address_of(stack.urls["WANPU_ORDERS_URL"])
@@ -211,6 +209,21 @@ async def stand(variants: int = VARIANTS, buyers: int = BUYERS, say: Progress = 
             yield made
     finally:
         await asyncio.to_thread(stack.remove)
+
+
+@asynccontextmanager
+async def furnished(
+    stack: Stack, variants: int, buyers: int
+) -> AsyncIterator[tuple[Platform, Market, Sequence[Buyer]]]:
+    """The whole stack with a market of so many variants, stopped when the block ends."""
+    async with stack, Platform(by_name(stack.urls), stack.secrets, loadtest=True) as platform:
+        try:
+            market = await markets.build(platform, variants)
+            arrived = await arrive(platform, market, buyers)
+        except Exception as error:
+            log = stack.data / "logs" / f"{API}.log"  # its folder is gone when people come to look
+            raise Refused(f"no market: {error}; the end of {log.name}:\n{tail(log, LOG_LINES)}") from error
+        yield platform, market, arrived
 
 
 @asynccontextmanager
