@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -95,6 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if unknown := sorted(set(given.rows) - ROWS.keys()):
         parser.error(f"no row {', '.join(unknown)}: there are {', '.join(ROWS)}")
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # no stack may outlive its bench
     console = Console(width=None if Console().is_terminal else 140)
     reports = uvloop.run(_everywhere(given.rows or usual, quick=given.quick, folder=given.out, console=console))
     return 0 if given.quick or all(report.reached for report in reports) else 1
