@@ -54,7 +54,7 @@ async def measure(servers: Servers, events: int = EVENTS, pairs: int = 3) -> Rep
             await servers.execute(f'DROP SCHEMA "{schema}" CASCADE', "public")
     await servers.delete_topic(topic)
     title = f"consumer apply rate / COPY in batches of {COPY_ROWS}"
-    return ratio_report(Report("consumer", title, "×", TARGET, runs, durable), PROGRAMS)
+    return ratio_report(Report("consumer", title, runs, durable), PROGRAMS, TARGET)
 
 
 async def fill(job: Job) -> int:

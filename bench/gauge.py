@@ -38,6 +38,7 @@ class Cost:
     ours_ms: float
     postgres_ms: float
     kafka_ms: float
+    client_ms: float = 0.0
 
     @property
     def rate(self) -> float:

@@ -64,7 +64,7 @@ async def measure(servers: Servers, seconds: float = SECONDS) -> Report:
     lasted = max(committed.values()) - min(committed.values())
     runs = [Run(0, "meter → gauge", replace(cost, seconds=lasted))]
     title = f"commit → consumer at {RATE} events/s"
-    return latency_report(Report("latency", title, "ms", TARGET_MS, runs, durable), taken_ms)
+    return latency_report(Report("latency", title, runs, durable), taken_ms, TARGET_MS)
 
 
 def _reading(servers: Servers, *ours: Running) -> Reading:

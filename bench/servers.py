@@ -90,25 +90,29 @@ class Servers:
     async def count(self, table: str, schema: str) -> int:
         connection = await database.connect(self.dsn, schema, "wanpu-bench")
         try:
-            return int(await connection.fetchval(f'SELECT count(*) FROM "{table}"'))  # noqa: S608  ours alone
+            return int(await connection.fetchval(f'SELECT count(*) FROM "{table}"'))
         finally:
             await connection.close()
 
     async def require_durable(self, schema: str) -> dict[str, str]:
-        """The server's durability settings, all on.
+        return await require_durable(self.dsn, schema)
 
-        Raises:
-            NotDurable: when one is off, or a table of the schema is unlogged or temporary.
-        """
-        connection = await database.connect(self.dsn, schema, "wanpu-bench")
-        try:
-            settings = {name: str(await connection.fetchval(f"SHOW {name}")) for name in DURABLE}
-            unlogged: Sequence[database.Row] = await connection.fetch(_UNLOGGED)
-        finally:
-            await connection.close()
-        if wrong := [name for name, value in settings.items() if value != "on"] + [row["relname"] for row in unlogged]:
-            raise NotDurable(", ".join(wrong))
-        return settings | {"relpersistence": "p"}
+
+async def require_durable(dsn: str, schema: str) -> dict[str, str]:
+    """The server's durability settings, all on.
+
+    Raises:
+        NotDurable: when one is off, or a table of the schema is unlogged or temporary.
+    """
+    connection = await database.connect(dsn, schema, "wanpu-bench")
+    try:
+        settings = {name: str(await connection.fetchval(f"SHOW {name}")) for name in DURABLE}
+        unlogged: Sequence[database.Row] = await connection.fetch(_UNLOGGED)
+    finally:
+        await connection.close()
+    if wrong := [name for name, value in settings.items() if value != "on"] + [row["relname"] for row in unlogged]:
+        raise NotDurable(", ".join(wrong))
+    return settings | {"relpersistence": "p"}
 
 
 @asynccontextmanager
