@@ -60,6 +60,7 @@ def run(service: str, role: str, name: str = "") -> None:
 
 async def _api(main: Any, settings: ServiceSettings) -> None:
     main.api.state.require_key()
+    workers.spare_the_collector()
     if front := getattr(main, "front", None):
         async with front.app.router.lifespan_context(front.app):
             await _until_stopped(_server(front, settings.host, settings.port, Interfaces.RSGI))
