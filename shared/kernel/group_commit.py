@@ -11,7 +11,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -27,8 +27,8 @@ B = TypeVar("B")
 
 ATTEMPTS = 3  # as Database.run
 WRITERS = 2  # while one waits for the disk the other decides; a third only makes batches smaller (decision 6)
-GATHER_SECONDS = 0.002  # how long a writer lets a batch grow, if the last one had company: at 1,500/s it doubles it
-ENOUGH = 16  # orders that are worth a transaction of their own: beyond it the disk's wait costs each under 3 %
+GATHER_SECONDS = 0.01  # how long a batch grows at most while another is under way: about as long as that one takes
+ENOUGH = 32  # orders that are worth a transaction beside another: what one costs PostgreSQL beyond them is then a fifth
 SWEEP_SECONDS = 0.1  # how late a waiting request may learn that its time is over
 BURST_SECONDS = 0.1  # of the capped rate that may come at once: requests never come evenly
 SMOOTH = 0.2  # weight of the newest batch in the measured rate
@@ -93,7 +93,8 @@ class GroupCommit(Generic[A, B]):
     _named: dict[object, asyncio.Future[B]] = field(default_factory=dict)
     _cap: _Cap = field(init=False)
     _rate: float = 0.0  # answers a second, as measured
-    _last: int = 1  # size of the last batch
+    _busy: int = 0  # batches under way
+    _settled: asyncio.Event = field(default_factory=asyncio.Event)  # one was done, or enough have come
     _decided_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -119,6 +120,8 @@ class GroupCommit(Generic[A, B]):
         self._named[name] = waiting.answer
         self._pending.append(waiting)
         self._wake.set()
+        if len(self._pending) == ENOUGH:
+            self._settled.set()
         try:
             answer: B = await waiting.answer
             return answer
@@ -171,7 +174,11 @@ class GroupCommit(Generic[A, B]):
         writer = _Writer(self.connect, self.commit)
         try:
             while True:
-                await self._answer(writer, await self._take())
+                batch = await self._take()
+                self._busy += 1
+                await self._answer(writer, batch)
+                self._busy -= 1
+                self._settled.set()
         finally:
             writer.drop()
 
@@ -180,12 +187,21 @@ class GroupCommit(Generic[A, B]):
             while not self._pending:
                 self._wake.clear()
                 await self._wake.wait()
-            company = self._last > 1 and len(self._pending) < ENOUGH
-            await asyncio.sleep(GATHER_SECONDS if company else 0)  # 0: what the loop has ready joins as well
+            await asyncio.sleep(0)  # what the loop has ready joins as well
+            if self._busy and len(self._pending) < ENOUGH:
+                await self._gather()
             taken = [self._pending.popleft() for _ in range(min(len(self._pending), self.limits.batch))]
             if batch := [each for each in taken if not each.answer.done()]:
-                self._last = len(batch)
                 return batch
+
+    async def _gather(self) -> None:
+        """While another batch is under way a small one grows: until it is worth a transaction, or the other is done."""
+        self._settled.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_SECONDS):
+                while self._busy and len(self._pending) < ENOUGH:
+                    await self._settled.wait()
+                    self._settled.clear()
 
     async def _answer(self, writer: _Writer[A, B], batch: Sequence[_Waiting[A, B]]) -> None:
         try:
