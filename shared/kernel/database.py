@@ -151,30 +151,52 @@ def columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:
 
 
 _PARAMETER = re.compile(r"\$(\d+)")
+_TYPED = re.compile(r"\$(\d+)::(\w+)\[\]")
+# Types whose values need no quotes inside an array's text; `name` is PostgreSQL's type of a word of up to 63 bytes.
+_PLAIN = frozenset({"uuid", "name", "smallint", "int", "bigint", "bool"})
+_QUOTED = '{}"\\ \t\n\r\v\f'
 
 
 class Writes:
     """Statements over arrays as one, a single round trip: `Writes(orders=_ORDERS, lines=_LINES)`.
 
     Each counts its own arrays from `$1`. All see the same snapshot, so none may build on what another has written; of
-    one that ends with `RETURNING` the rows are counted.
+    one that ends with `RETURNING` the rows are counted. Arrays of plain types (`_PLAIN`) go as one text each: asyncpg
+    takes 0.6 µs an element to write an array, which was a fifth of what an order took (bench, row intake).
     """
 
     def __init__(self, **statements: str) -> None:
-        self._widths: dict[str, int] = {}
+        self._plain: dict[str, list[bool]] = {}
         parts = [f"{name} AS ({self._numbered(name, sql)})" for name, sql in statements.items()]
         counted = [name for name, sql in statements.items() if "RETURNING" in sql]
         counts = ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name in counted)  # noqa: S608 - our own names
         self.sql = f"WITH {', '.join(parts)} SELECT {counts or '1'}"
 
     def _numbered(self, name: str, sql: str) -> str:
-        before = sum(self._widths.values())
-        self._widths[name] = max(int(number) for number in _PARAMETER.findall(sql))
-        return _PARAMETER.sub(lambda found: f"${int(found[1]) + before}", sql)
+        before = sum(map(len, self._plain.values()))
+        types = {int(number): kind for number, kind in _TYPED.findall(sql)}
+        self._plain[name] = [types[number] in _PLAIN for number in range(1, len(types) + 1)]
+
+        def shift(found: re.Match[str]) -> str:
+            as_text = "::text" if types[int(found[1])] in _PLAIN else ""
+            return f"${int(found[1]) + before}{as_text}"
+
+        return _PARAMETER.sub(shift, sql)
 
     async def run(self, tx: Tx, **rows: list[tuple[Any, ...]]) -> Row:
         """Write these rows; a statement that none are given for writes nothing. Returns the counts by name."""
-        given = [array for name, width in self._widths.items() for array in columns(rows.get(name, []), width)]
+        given: list[Any] = []
+        for name, plain in self._plain.items():
+            arrays = columns(rows.get(name, []), len(plain))
+            given += [_as_text(array) if flat else array for array, flat in zip(arrays, plain, strict=True)]
         counts = await tx.fetchrow(self.sql, *given)
         assert counts is not None, "a SELECT without FROM has one row"
         return counts
+
+
+def _as_text(array: list[Any]) -> str:
+    """An array of plain values as PostgreSQL writes it. Raises `ValueError` for a value that is not plain."""
+    text = ",".join(["NULL" if value is None else value if type(value) is str else str(value) for value in array])
+    if any(mark in text for mark in _QUOTED) or text.count(",") != max(0, len(array) - 1):
+        raise ValueError("a plain column holds a value that would need quotes")
+    return f"{{{text}}}"

@@ -25,7 +25,7 @@ from shared.kernel.failpoints import failpoint
 A = TypeVar("A")
 B = TypeVar("B")
 
-ATTEMPTS = 3  # as Database.run
+PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.02, 0.5  # before the next try: a deadlock has passed, a restart takes a second
 WRITERS = 2  # while one waits for the disk the other decides; a third only makes batches smaller (decision 6)
 GATHER_SECONDS = 0.01  # how long a batch grows at most while another is under way: about as long as that one takes
 ENOUGH = 32  # orders that are worth a transaction beside another: what one costs PostgreSQL beyond them is then a fifth
@@ -243,17 +243,18 @@ class _Writer(Generic[A, B]):
     _connection: Tx | None = None
 
     async def decide(self, asked: Sequence[A], due: float, patience_ms: int = PATIENCE_MS) -> Sequence[B | Exception]:
-        """Decide in one transaction, at most three times by `due` (loop time)."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                async with asyncio.timeout_at(due):
+        """Decide in one transaction, again and again until `due` (loop time) while what fails may pass by itself."""
+        pause = PAUSE_SECONDS
+        async with asyncio.timeout_at(due):
+            while True:
+                try:
                     return await self._decide(asked, patience_ms)
-            except Exception as error:
-                if attempt == ATTEMPTS or not is_transient(error):
-                    raise
-                log.warning("a batch is decided again", error=repr(error), size=len(asked))
-                await asyncio.sleep(0.02 * attempt)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+                except Exception as error:
+                    if not is_transient(error):
+                        raise
+                    log.warning("a batch is decided again", error=repr(error), size=len(asked))
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, MOST_PAUSE_SECONDS)
 
     async def _decide(self, asked: Sequence[A], patience_ms: int) -> Sequence[B | Exception]:
         if self._connection is None or self._connection.is_closed():

@@ -35,8 +35,8 @@ Told = Event | Sealed
 APPEND = """
     INSERT INTO outbox (bucket, event_id, topic, key, type, aggregate_id, aggregate_version, occurred_at, headers,
                         body)
-    SELECT bucket, event_id::uuid, topic, key, type, key, position, now(), headers::jsonb, body
-      FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
+    SELECT bucket, event_id, topic, key, type, key, position, now(), headers::jsonb, body
+      FROM unnest($1::smallint[], $2::uuid[], $3::name[], $4::text[], $5::name[], $6::bigint[], $7::text[],
                   $8::bytea[])
            WITH ORDINALITY AS e (bucket, event_id, topic, key, type, position, headers, body, ord)
      ORDER BY ord
@@ -61,7 +61,13 @@ async def append(tx: Tx, events: Sequence[Told]) -> None:
 
 def rows(events: Sequence[Told]) -> list[tuple[Any, ...]]:
     """What `APPEND` takes, for a unit of work that writes everything in one statement."""
-    return [_row(event) if isinstance(event, Sealed) else _row(seal(event)) for event in events]
+    found, cause, common = [], None, "{"
+    for event in events:
+        sealed = event if isinstance(event, Sealed) else seal(event)
+        if sealed.cause is not cause:  # what one cause leads to comes together
+            cause, common = sealed.cause, _common(sealed.cause)
+        found.append(_row(sealed, common))
+    return found
 
 
 def seal(event: Event) -> Sealed:
@@ -70,23 +76,24 @@ def seal(event: Event) -> Sealed:
     return Sealed(type(event), event.key, event.position, event.cause, body)
 
 
-def _row(event: Sealed) -> tuple[Any, ...]:
+def _row(event: Sealed, common: str) -> tuple[Any, ...]:
     kind, key = event.kind, event.key
     if event.position < 1:
         raise ValueError(f"{kind.type} of {key} has no position: give it one with .at(position, because)")
-    headers = _headers(kind, event.cause)
+    headers = f'{common}"ce_dataschema":"{_dataschema(kind)}"}}'
     return bucket_of(key), new_id(), kind.topic.name, key, kind.type, event.position, headers, event.body
 
 
-def _headers(kind: type[Event], cause: Cause) -> str:
+def _common(cause: Cause) -> str:
+    """The headers that do not depend on the event, as the beginning of a JSON object."""
     headers = {
         "ce_causationid": cause.causation_id,
         "ce_correlationid": cause.correlation_id,
         "traceparent": cause.traceparent,
         "ce_loadtest": "true" if cause.loadtest else None,
-        "ce_dataschema": _dataschema(kind),
     }
-    return orjson.dumps({name: value for name, value in headers.items() if value is not None}).decode()
+    said = orjson.dumps({name: value for name, value in headers.items() if value is not None}).decode()
+    return "{" if said == "{}" else f"{said[:-1]},"
 
 
 @cache

@@ -42,7 +42,7 @@ _SCHEDULE = """
 SCHEDULE = """
     INSERT INTO timers (kind, subject, due_at, cause)
     SELECT kind, subject, now() + after, cause::jsonb
-      FROM unnest($1::text[], $2::text[], $3::interval[], $4::text[]) AS s (kind, subject, after, cause)
+      FROM unnest($1::name[], $2::text[], $3::interval[], $4::text[]) AS s (kind, subject, after, cause)
      ORDER BY kind, subject
     ON CONFLICT (kind, subject) DO UPDATE SET due_at = excluded.due_at, attempts = 0, cause = excluded.cause
 """

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from services.orders.domain import codes
-from services.orders.domain.order import Line, Listing, Placed, PlaceOrder, SupplierPart, Wanted
+from services.orders.domain.order import AskedLine, Line, Listing, Placed, PlaceOrder, SupplierPart
 from services.orders.domain.split import Amount, Parties, divide
 from services.orders.domain.touch import Keys, Origin
 from shared.contracts.values import (
@@ -88,7 +88,7 @@ def agree(
     )
 
 
-def _line(wanted: Wanted, listing: Listing, line_id: LineId, part_id: SupplierOrderId, origin: Origin) -> Line:
+def _line(wanted: AskedLine, listing: Listing, line_id: LineId, part_id: SupplierOrderId, origin: Origin) -> Line:
     assert listing.terms is not None, "without terms it is not for sale"
     price = price_of(listing)
     amount = Amount(price.amount * wanted.qty, price.currency)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from services.orders.domain.split import Amount, Split
 from services.orders.domain.touch import Origin
@@ -18,7 +19,6 @@ from shared.contracts.values import (
     PaymentId,
     PaymentMode,
     ProductId,
-    ShipTo,
     StorefrontId,
     SupplierId,
     SupplierOrderId,
@@ -28,8 +28,41 @@ from shared.contracts.values import (
 )
 
 
+class Price(Protocol):
+    """An amount of money, whoever has read it."""
+
+    @property
+    def amount(self) -> int: ...
+    @property
+    def currency(self) -> str: ...
+
+
+class AskedLine(Protocol):
+    """A line as the buyer asks for it; `unit_price` is the price they saw. The edge's own forms will do."""
+
+    @property
+    def listing_id(self) -> ListingId: ...
+    @property
+    def qty(self) -> int: ...
+    @property
+    def unit_price(self) -> Price: ...
+
+
+class Destination(Protocol):
+    """Where the parcels go and to whom."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def phone(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+
+
 class Wanted(NamedTuple):
-    """A line as the buyer asks for it; `unit_price` is the price they saw."""
+    """An asked line of no form."""
 
     listing_id: ListingId
     qty: int
@@ -44,8 +77,8 @@ class PlaceOrder:
     buyer_ref: str
     placed_by: str
     payment: PaymentMode
-    lines: tuple[Wanted, ...]
-    ship_to: ShipTo
+    lines: Sequence[AskedLine]
+    ship_to: Destination
     touch: str | None = None
     loadtest: bool = False
 

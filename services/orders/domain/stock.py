@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from shared.contracts.values import Availability, SupplierId, VariantId
 
@@ -11,8 +11,7 @@ YES_FROM = 15  # above FEW_UP_TO, so that a cancelled order or two at the thresh
 PAUSE_SECONDS = 1.0  # between two announcements of one variant; shop pages live with a second's delay
 
 
-@dataclass(frozen=True, slots=True)
-class Stock:
+class Stock(NamedTuple):
     """A locked stock row; sellable = received - reserved - sold."""
 
     variant_id: VariantId
@@ -44,25 +43,24 @@ class Stock:
 
     def receive(self, delta: int) -> Stock:
         """A delivery, or what left otherwise than by a sale: a fact, also when it takes more than is left."""
-        return replace(self, received=self.received + delta)
+        return self._replace(received=self.received + delta)
 
     def reserve(self, pieces: int) -> Stock:
-        return replace(self, reserved=self.reserved + pieces)
+        return self._replace(reserved=self.reserved + pieces)
 
     def release(self, pieces: int) -> Stock:
-        return replace(self, reserved=self.reserved - pieces)
+        return self._replace(reserved=self.reserved - pieces)
 
     def sell(self, pieces: int) -> Stock:
         """Handed over: what was reserved is gone."""
-        return replace(self, reserved=self.reserved - pieces, sold=self.sold + pieces)
+        return self._replace(reserved=self.reserved - pieces, sold=self.sold + pieces)
 
     def restock(self, pieces: int) -> Stock:
         """A return came back fit to be sold again."""
-        return replace(self, sold=self.sold - pieces)
+        return self._replace(sold=self.sold - pieces)
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(NamedTuple):
     """What is to be told of a changed stock; `stock` counts it as told. `later`: too soon, tell it after the pause."""
 
     stock: Stock
@@ -77,10 +75,10 @@ def news(stock: Stock) -> News:
     The end of a shortage is told by the availability, which carries `missing`.
     """
     short = stock.missing not in (0, stock.short)
-    told = replace(stock, short=stock.missing, events=stock.events + 1) if short else stock
+    told = stock._replace(short=stock.missing, events=stock.events + 1) if short else stock
     if stock.available == stock.announced and not (stock.short and not stock.missing):
         return News(told, short=short)
     if not stock.rested:
         return News(told, short=short, later=True)
-    changed = replace(told, announced=stock.available, short=stock.missing, events=told.events + 1, rested=False)
+    changed = told._replace(announced=stock.available, short=stock.missing, events=told.events + 1, rested=False)
     return News(changed, short=short, changed=True)

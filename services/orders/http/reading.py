@@ -7,15 +7,15 @@ So there is one law, `forms`, and one set of errors; msgspec takes a part of wha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import Meta, Struct
 from pydantic import TypeAdapter
 
-from services.orders.domain.order import PlaceOrder, Wanted
+from services.orders.domain.order import AskedLine, PlaceOrder
 from services.orders.http.forms import MAX_LINES, MAX_ORDERS, MAX_TOUCH_CHARACTERS, KeyedOrder, NewLine, NewOrder
-from shared.contracts.values import ListingId, Money, PaymentMode, ShipTo, StorefrontId
+from shared.contracts.values import PaymentMode, StorefrontId
 from shared.kernel.errors import Rejected
 from shared.kernel.http import Ask, Caller
 from shared.kernel.http.bodies import parse_json
@@ -121,21 +121,13 @@ def _command(caller: Caller, form: _Order | NewOrder) -> PlaceOrder:
     if slots := [place for place, line in enumerate(lines) if line.slot_id]:
         errors = [{"field": f"lines.{place}.slot_id", "detail": "Slots can't be reserved yet."} for place in slots]
         raise Rejected("validation_failed", "Leave slot_id out.", errors=errors)
-    to = form.ship_to
     return PlaceOrder(
         storefront_id=StorefrontId(form.storefront_id),
         buyer_ref=form.buyer_ref,
         placed_by=caller.party,
         payment=form.payment,
-        lines=tuple(
-            Wanted(
-                ListingId(line.listing_id),
-                line.qty,
-                Money(amount=line.unit_price.amount, currency=line.unit_price.currency),
-            )
-            for line in lines
-        ),
-        ship_to=ShipTo(name=to.name, phone=to.phone, region=to.region, address=to.address),
+        lines=cast("Sequence[AskedLine]", lines),  # ids are plain text here
+        ship_to=form.ship_to,
         touch=form.touch,
         loadtest=caller.loadtest,
     )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import orjson
-
 from services.orders.domain.lifecycle import code_digest
 from services.orders.domain.order import Placed
 from services.orders.store import stock
@@ -20,37 +18,35 @@ _ORDERS = """
     INSERT INTO orders (order_id, order_no, buyer_ref, placed_by, storefront_id, creator_id, state, payment_mode,
                         payment_id, currency, payable, placement, ship_to, code_hash, loadtest, placed_at,
                         confirmed_at, expires_at, events, personal_events, traceparent, correlation_id, touch)
-    SELECT order_id::uuid, order_no, buyer_ref, placed_by, storefront_id::uuid, creator_id::uuid, state, payment_mode,
-           payment_id::uuid, currency, payable, placement::json, ship_to::json, code_hash, loadtest, placed_at,
-           confirmed_at, expires_at, events, personal_events, traceparent, correlation_id, touch
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                  $9::text[], $10::text[], $11::bigint[], $12::text[], $13::text[], $14::bytea[], $15::bool[],
-                  $16::timestamptz[], $17::timestamptz[], $18::timestamptz[], $19::int[], $20::int[],
-                  $21::text[], $22::text[], $23::text[])
+    SELECT order_id, order_no, buyer_ref, placed_by, storefront_id, creator_id, state, payment_mode, payment_id,
+           currency, payable, placement::json, ship_to::json, code_hash, loadtest, now(),
+           CASE WHEN expires_at IS NULL THEN now() END, expires_at, events, personal_events, traceparent,
+           correlation_id, touch
+      FROM unnest($1::uuid[], $2::name[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::name[], $8::name[],
+                  $9::uuid[], $10::name[], $11::bigint[], $12::text[], $13::text[], $14::bytea[], $15::bool[],
+                  $16::timestamptz[], $17::int[], $18::int[], $19::name[], $20::name[], $21::name[])
            AS n (order_id, order_no, buyer_ref, placed_by, storefront_id, creator_id, state, payment_mode, payment_id,
-                 currency, payable, placement, ship_to, code_hash, loadtest, placed_at, confirmed_at, expires_at,
-                 events, personal_events, traceparent, correlation_id, touch)
+                 currency, payable, placement, ship_to, code_hash, loadtest, expires_at, events, personal_events,
+                 traceparent, correlation_id, touch)
 """
 _SUPPLIER_ORDERS = """
     INSERT INTO supplier_orders (supplier_order_id, order_id, supplier_id, state, cod_amount)
-    SELECT supplier_order_id::uuid, order_id::uuid, supplier_id::uuid, state, cod_amount
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
-           AS n (supplier_order_id, order_id, supplier_id, state, cod_amount)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::name[], $5::bigint[])
 """
 _LINES = """
     INSERT INTO lines (line_id, order_id, supplier_order_id, supplier_id, ordinal, state, kind, variant_id, listing_id,
                        qty, amount, split)
-    SELECT line_id::uuid, order_id::uuid, supplier_order_id::uuid, supplier_id::uuid, ordinal, state, kind,
-           variant_id::uuid, listing_id::uuid, qty, amount, split::jsonb
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[],
-                  $9::text[], $10::int[], $11::bigint[], $12::text[])
+    SELECT line_id, order_id, supplier_order_id, supplier_id, ordinal, state, kind, variant_id, listing_id, qty, amount,
+           split::jsonb
+      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::smallint[], $6::name[], $7::name[], $8::uuid[],
+                  $9::uuid[], $10::int[], $11::bigint[], $12::text[])
            AS n (line_id, order_id, supplier_order_id, supplier_id, ordinal, state, kind, variant_id, listing_id, qty,
                  amount, split)
 """
 _PAYMENTS = """
     INSERT INTO payments (payment_id, order_id, state, due, currency)
-    SELECT payment_id::uuid, order_id::uuid, 'PENDING', due, currency
-      FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) AS n (payment_id, order_id, due, currency)
+    SELECT payment_id, order_id, 'PENDING', due, currency
+      FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::name[]) AS n (payment_id, order_id, due, currency)
 """
 _WRITES = Writes(
     keys=idempotency.KEEP,
@@ -69,6 +65,7 @@ class NewOrder(NamedTuple):
 
     order: Placed
     placement: str
+    ship_to: str  # JSON
     splits: Sequence[str]  # JSON, a line each
     because: Cause
     events: int
@@ -111,7 +108,6 @@ async def write(
 
 def _order_row(new: NewOrder) -> tuple[Any, ...]:
     order, asked = new.order, new.order.asked
-    ship_to = asked.ship_to
     return (
         order.order_id,
         order.order_no,
@@ -125,11 +121,9 @@ def _order_row(new: NewOrder) -> tuple[Any, ...]:
         order.payable.currency,
         order.payable.amount,
         new.placement,
-        orjson.dumps(ship_to.__dict__).decode(),
+        new.ship_to,
         order.code and code_digest(order.order_id, order.code),
         asked.loadtest,
-        order.placed_at,
-        order.placed_at if order.state == "CONFIRMED" else None,
         order.expires_at,
         new.events,
         new.personal_events,

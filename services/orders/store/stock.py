@@ -46,7 +46,7 @@ SAVE = """
     UPDATE stock s
        SET received = n.received, reserved = n.reserved, sold = n.sold, short = n.short, events = n.events,
            announced = n.announced, announced_at = CASE WHEN n.told THEN now() ELSE s.announced_at END
-      FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::int[], $7::text[],
+      FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::int[], $7::name[],
                   $8::bool[]) AS n (variant_id, received, reserved, sold, short, events, announced, told)
      WHERE s.variant_id = n.variant_id
 """

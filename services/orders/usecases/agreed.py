@@ -65,10 +65,16 @@ def order_confirmed(
     return Sealed(OrderConfirmed, order_id, position, because, _with(placement, said))
 
 
-def personal_events(order: Placed, because: Cause) -> list[Sealed]:
+def destination(order: Placed) -> bytes:
+    """Where the parcels go, as JSON."""
+    to = order.asked.ship_to
+    return orjson.dumps({"name": to.name, "phone": to.phone, "region": to.region, "address": to.address})
+
+
+def personal_events(order: Placed, ship_to: bytes, because: Cause) -> list[Sealed]:
     """The address, told at placement so that it waits for the parcel, and the code if there is one."""
-    details = {"order_id": order.order_id, "ship_to": order.asked.ship_to.__dict__}
-    told = [Sealed(DeliveryDetailsGiven, order.order_id, 1, because, orjson.dumps(details))]
+    details = b'{"order_id":"%b","ship_to":%b}' % (order.order_id.encode(), ship_to)
+    told = [Sealed(DeliveryDetailsGiven, order.order_id, 1, because, details)]
     if order.code:
         told.append(outbox.seal(_code_issued(order, order.code).at(2, because)))
     return told

@@ -222,18 +222,12 @@ async def _write(
 
 def _new_order(order: Placed, agreement: Agreed, because: Cause, events: list[Sealed]) -> NewOrder:
     """The order's row; what it tells is added to `events`."""
-    placement = agreed.frozen(agreement)
-    told, personal = agreed.order_events(order, placement, because), agreed.personal_events(order, because)
+    placement, ship_to = agreed.frozen(agreement), agreed.destination(order)
+    told, personal = agreed.order_events(order, placement, because), agreed.personal_events(order, ship_to, because)
     events += told
     events += personal
-    return NewOrder(
-        order,
-        placement.decode(),
-        [orjson.dumps(agreed.split_of(line)).decode() for line in agreement.placement["lines"]],
-        because,
-        len(told),
-        len(personal),
-    )
+    splits = [orjson.dumps(agreed.split_of(line)).decode() for line in agreement.placement["lines"]]
+    return NewOrder(order, placement.decode(), ship_to.decode(), splits, because, len(told), len(personal))
 
 
 def _reserve(orders: Sequence[NewOrder], rows: Mapping[VariantId, Stock]) -> stock.Moved:
