@@ -176,9 +176,14 @@ class GroupCommit(Generic[A, B]):
             while True:
                 batch = await self._take()
                 self._busy += 1
-                await self._answer(writer, batch)
-                self._busy -= 1
-                self._settled.set()
+                try:
+                    await self._answer(writer, batch)
+                except Exception as error:  # a bug of this module's: it may not end the writer
+                    log.exception("a batch was left without answers", size=len(batch))
+                    self._settle(batch, [error] * len(batch))
+                finally:
+                    self._busy -= 1
+                    self._settled.set()
         finally:
             writer.drop()
 

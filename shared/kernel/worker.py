@@ -15,7 +15,7 @@ from faststream.specification import AsyncAPI
 
 from shared.contracts.event import Event
 from shared.kernel import kafka, observe, timers
-from shared.kernel.database import Database, is_transient
+from shared.kernel.database import PLANNED_ONCE, Database, is_transient
 from shared.kernel.delivery import Router
 from shared.kernel.delivery.pump import HOUSEKEEPING_SECONDS, Pump, tidy
 from shared.kernel.idempotency import sweep
@@ -89,7 +89,9 @@ async def _opened(settings: WorkerSettings) -> Database:
     name = f"wanpu-worker-{settings.service}"
     while True:
         try:
-            return await Database.open(settings.dsn, settings.service, size=settings.pool_size, application_name=name)
+            return await Database.open(
+                settings.dsn, settings.service, size=settings.pool_size, application_name=name, **PLANNED_ONCE
+            )
         except Exception as error:
             if not is_transient(error):
                 raise

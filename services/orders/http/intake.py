@@ -101,9 +101,8 @@ class Desk:
         return Answer(answer.answer.status, answer.answer.body, answer.replayed)
 
     async def _connect(self) -> Tx:
-        """Plans are made once: with a batch's arrays before it the planner makes one for each, 5 ms a batch."""
         settings, name = self._settings, f"{self._settings.process}-intake"
-        return await database.connect(settings.dsn, settings.service, name, plan_cache_mode="force_generic_plan")
+        return await database.connect(settings.dsn, settings.service, name, **database.PLANNED_ONCE)
 
     async def _take(self, tx: Tx, requests: Sequence[Request]) -> Sequence[intake.Answer]:
         return await self._intake.take_orders(tx, requests)
