@@ -199,8 +199,14 @@ class Writes:
 
 
 def _as_text(array: list[Any]) -> str:
-    """An array of plain values as PostgreSQL writes it. Raises `ValueError` for a value that is not plain."""
+    """An array of plain values as PostgreSQL writes it; none may be the word NULL.
+
+    Raises:
+        ValueError: a value is empty or has a character that would need quotes.
+    """
+    if not array:
+        return "{}"
     text = ",".join(["NULL" if value is None else value if type(value) is str else str(value) for value in array])
-    if any(mark in text for mark in _QUOTED) or text.count(",") != max(0, len(array) - 1):
+    if any(mark in text for mark in _QUOTED) or text.count(",") != len(array) - 1 or ",," in f",{text},":
         raise ValueError("a plain column holds a value that would need quotes")
     return f"{{{text}}}"

@@ -7,14 +7,16 @@ import re
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
 from services.orders.domain.agreement import Rules
 from services.orders.domain.lifecycle import code_digest
 from services.orders.domain.order import Placed, PlaceOrder, Wanted
 from services.orders.tests.market import RULES, Goods, Market, cny, old_id, order_of, request_of, touch_token
-from services.orders.usecases.intake import Intake
-from shared.contracts.orders import OrderConfirmed, OrderPlaced
+from services.orders.usecases.intake import Answer, Intake, Taken
+from shared.contracts.event import Event
+from shared.contracts.orders import ConfirmationCodeIssued, DeliveryDetailsGiven, OrderConfirmed, OrderPlaced
 from shared.contracts.values import CommissionTerms, Floor, ListingId, Money, VariantId, WholesaleTerms
 from shared.kernel.errors import Rejected
 from shared.kernel.ids import new_id
@@ -76,6 +78,22 @@ async def test_what_is_told_is_what_was_agreed_and_what_is_kept(market: Market) 
     assert confirmed["confirmed_by"] == "amount"
     assert placed["lines"][0]["amount"]["amount"] == 15_000
     assert "Li Lei" not in str(placed) + str(confirmed)
+
+
+async def test_every_body_is_what_its_event_would_have_written(market: Market) -> None:
+    tea, dear = await market.sell(Goods()), await market.sell(Goods(price=30_000))
+    variant = VariantId(old_id())
+    terms = WholesaleTerms(kind="wholesale", platform_ppm=10_000, floors=(Floor(variant_id=variant, price=cny(700)),))
+    cake = await market.sell(Goods(variant_id=variant, terms=terms, creators_price=999))
+    touch = touch_token(tea, ct=old_id(), pos=0, grp=old_id(), by="friend")
+    await market.place(order_of(tea, touch=touch), order_of(dear), order_of(cake, payment="prepaid"))
+    events: dict[str, type[Event]] = {
+        each.type: each for each in (OrderPlaced, OrderConfirmed, DeliveryDetailsGiven, ConfirmationCodeIssued)
+    }
+    rows = await market.rows("SELECT type, body FROM outbox WHERE topic LIKE 'orders.%' AND type = ANY($1)", [*events])
+    assert {kind for kind, _ in rows} == set(events)
+    for kind, body in rows:
+        assert orjson.loads(body) == events[kind].model_validate_json(body).payload()
 
 
 async def test_three_lines_from_two_suppliers_by_wholesale_and_commission_with_a_referrer(market: Market) -> None:
@@ -285,6 +303,33 @@ async def test_many_lists_at_once_sell_exactly_what_there_is(market: Market) -> 
     answers = await asyncio.gather(*(market.place(cart, backwards, cart) for _ in range(16)))
     assert sum(isinstance(answer, Placed) for batch in answers for answer in batch) == 30
     assert (await market.stock_of(goods), await market.stock_of(other)) == ((30, 30, 0), (1_000, 30, 0))
+
+
+async def test_one_key_at_once_in_several_processes_makes_one_order(market: Market) -> None:
+    goods = await market.sell(Goods())
+    asked = request_of(order_of(goods), "k")
+    desks = [Intake(lambda: RULES) for _ in range(6)]
+
+    async def ask(desk: Intake) -> list[Answer]:
+        return await market.db.run(lambda tx: desk.take_orders(tx, [asked]))
+
+    answers = await asyncio.gather(*map(ask, desks))
+    taken = [answer for (answer,) in answers if isinstance(answer, Taken)]
+    assert (len(taken), sum(not answer.replayed for answer in taken)) == (6, 1)
+    assert len({answer.order.placement["order_id"] for answer in taken}) == 1
+    assert await market.stock_of(goods) == (100, 1, 0)
+
+
+async def test_a_key_is_free_again_after_its_seven_days(market: Market) -> None:
+    goods, desk = await market.sell(Goods()), Intake(lambda: RULES)
+    asked = request_of(order_of(goods), "k")
+    for replayed in (False, True):
+        (answer,) = await market.db.run(lambda tx: desk.take_orders(tx, [asked]))
+        assert isinstance(answer, Taken) and answer.replayed is replayed
+    await market.db.pool.execute("UPDATE idempotency SET created_at = now() - interval '8 days'")
+    (answer,) = await market.db.run(lambda tx: desk.take_orders(tx, [asked]))
+    assert isinstance(answer, Taken) and not answer.replayed
+    assert await market.rows("SELECT count(*) FROM idempotency") == [(1,)]
 
 
 @pytest.mark.parametrize("payment", ["cod", "prepaid"])
