@@ -27,6 +27,9 @@ PaymentId = NewType("PaymentId", str)
 RefundId = NewType("RefundId", str)
 JournalId = NewType("JournalId", str)
 ShipmentId = NewType("ShipmentId", str)
+StatementId = NewType("StatementId", str)
+DiscrepancyId = NewType("DiscrepancyId", str)
+PayoutId = NewType("PayoutId", str)
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]  # ISO 4217
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")]  # ISO 3166-2
@@ -84,6 +87,35 @@ CashState = Literal[
     "DISPUTED",
     "REVERSED",
     "WRITTEN_OFF",
+]
+RefundState = Literal[
+    "REQUESTED",
+    "APPROVED",
+    "REJECTED",
+    "AWAITING_RETURN",
+    "INSPECTED",
+    "DUE",
+    "SUBMITTED",
+    "REFUNDED",
+    "FAILED",
+]
+PayoutState = Literal["REQUESTED", "APPROVED", "SUBMITTED", "PAID", "FAILED", "RETURNED"]
+CommissionState = Literal["ESTIMATED", "EARNED", "AVAILABLE", "IN_PAYOUT", "PAID", "VOID", "REVERSED", "FROZEN"]
+Bearer = Literal["supplier", "creator", "platform", "carrier"]  # who pays a fee, or makes good what is missing
+DiscrepancyKind = Literal[
+    "unmatched",  # nobody handed this waybill over (yet)
+    "contradiction",  # it can't be true beside what ended the parcel
+    "late",  # it came after its time
+    "report_changed",  # a report id used again for something else
+    "short",
+    "over",
+    "duplicate",  # the same money a second time
+    "missing",  # collected, and in no statement within the carrier's time
+    "fee_differs",  # the carrier kept another fee than its contract says
+    "cash_unclear",  # a collection without an amount, or in another currency than the one due
+    "delivered_without_cash",
+    "cash_without_delivery",
+    "not_credited",  # a statement that the bank has not credited in time
 ]
 Account = Literal[
     "psp_clearing",

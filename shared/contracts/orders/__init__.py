@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from .availability import AvailabilityChanged, AvailabilityState, StockShort
+from .commissions import (
+    BalanceAfter,
+    CommissionAvailable,
+    CommissionEarned,
+    CommissionEstimated,
+    CommissionFact,
+    CommissionHeldAgain,
+    CommissionInPayout,
+    CommissionPaid,
+    CommissionReversed,
+    CommissionVoided,
+    WaitsFor,
+)
 from .ledger import LedgerEntry, LedgerPosted
 from .lifecycle import (
     CancellationRequested,
     LineOutcome,
     OrderCancelled,
     OrderClosed,
+    OrderCompleted,
     OrderConfirmed,
     OrderExpired,
     OrderFulfilled,
@@ -19,8 +33,30 @@ from .lifecycle import (
     SupplierOrder,
     Totals,
 )
-from .payments import PaymentCaptured, PaymentFact, PaymentFailed
+from .payments import PaymentCaptured, PaymentFact, PaymentFailed, PaymentRefunded, PaymentSettled
+from .payouts import (
+    PayoutApproved,
+    PayoutFact,
+    PayoutFailed,
+    PayoutPaid,
+    PayoutRequested,
+    PayoutReturned,
+    PayoutSubmitted,
+)
 from .personal import ConfirmationCodeIssued, DeliveryDetailsGiven
+from .refunds import (
+    RefundApproved,
+    RefundFact,
+    RefundFailed,
+    RefundInspected,
+    RefundKind,
+    RefundLine,
+    RefundPaid,
+    RefundRejected,
+    RefundRequested,
+    RefundRoute,
+    RefundSubmitted,
+)
 from .topics import AVAILABILITY, COMMISSIONS, LEDGER, ORDERS, PAYMENTS, PAYOUTS, PERSONAL, REFUNDS
 
 __all__ = [
@@ -34,7 +70,17 @@ __all__ = [
     "REFUNDS",
     "AvailabilityChanged",
     "AvailabilityState",
+    "BalanceAfter",
     "CancellationRequested",
+    "CommissionAvailable",
+    "CommissionEarned",
+    "CommissionEstimated",
+    "CommissionFact",
+    "CommissionHeldAgain",
+    "CommissionInPayout",
+    "CommissionPaid",
+    "CommissionReversed",
+    "CommissionVoided",
     "ConfirmationCodeIssued",
     "DeliveryDetailsGiven",
     "LedgerEntry",
@@ -42,6 +88,7 @@ __all__ = [
     "LineOutcome",
     "OrderCancelled",
     "OrderClosed",
+    "OrderCompleted",
     "OrderConfirmed",
     "OrderExpired",
     "OrderFulfilled",
@@ -51,8 +98,29 @@ __all__ = [
     "PaymentCaptured",
     "PaymentFact",
     "PaymentFailed",
+    "PaymentRefunded",
+    "PaymentSettled",
+    "PayoutApproved",
+    "PayoutFact",
+    "PayoutFailed",
+    "PayoutPaid",
+    "PayoutRequested",
+    "PayoutReturned",
+    "PayoutSubmitted",
     "PlacedOrder",
+    "RefundApproved",
+    "RefundFact",
+    "RefundFailed",
+    "RefundInspected",
+    "RefundKind",
+    "RefundLine",
+    "RefundPaid",
+    "RefundRejected",
+    "RefundRequested",
+    "RefundRoute",
+    "RefundSubmitted",
     "StockShort",
     "SupplierOrder",
     "Totals",
+    "WaitsFor",
 ]

@@ -204,3 +204,12 @@ class OrderClosed(OrderOutcome):
 
     state: Literal["CLOSED"] = "CLOSED"
     closed_at: AwareDatetime
+
+
+class OrderCompleted(OrderOutcome):
+    """The after-sale window closed with nothing open: the order is over for good."""
+
+    type: ClassVar[str] = "wanpu.orders.OrderCompleted.v1"
+
+    state: Literal["COMPLETED"] = "COMPLETED"
+    completed_at: AwareDatetime

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import AwareDatetime, Field
 
 from ..event import Event, Topic
-from ..values import Money, OrderId, PaymentId, PaymentState
+from ..values import Money, OrderId, PaymentId, PaymentState, RefundId
 from .topics import PAYMENTS
 
 
@@ -45,3 +45,25 @@ class PaymentFailed(PaymentFact):
 
     reason: str | None = None
     failed_at: AwareDatetime = Field(description="The provider's time.")
+
+
+class PaymentSettled(PaymentFact):
+    """The provider paid over what it had taken, less its fee; below zero it kept what it had paid back."""
+
+    type: ClassVar[str] = "wanpu.orders.PaymentSettled.v1"
+
+    settlement_id: str
+    bank_ref: str
+    gross: Money
+    fee: Money
+    settled_at: AwareDatetime
+
+
+class PaymentRefunded(PaymentFact):
+    """The provider gave the buyer money back."""
+
+    type: ClassVar[str] = "wanpu.orders.PaymentRefunded.v1"
+
+    refund_id: RefundId | None = Field(default=None, description="Null when it names no refund of ours.")
+    refunded: Money
+    refunded_at: AwareDatetime = Field(description="The provider's time.")

@@ -1,4 +1,4 @@
-"""The topics orders writes; some wait for events of later versions."""
+"""The topics orders writes."""
 
 from __future__ import annotations
 

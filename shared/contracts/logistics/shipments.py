@@ -1,4 +1,4 @@
-"""What logistics tells: where a parcel is, and where the money the courier took for it is."""
+"""Where a parcel is."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import AwareDatetime, Field
 
-from .event import Event, Topic
-from .values import (
-    CashState,
+from ..event import Event, Topic
+from ..values import (
+    Bearer,
     LineId,
     LineKind,
     Money,
@@ -22,11 +22,7 @@ from .values import (
     Value,
     VariantId,
 )
-
-SHIPMENTS = Topic("logistics.shipments", owner="logistics", key="shipment_id")
-COD = Topic("logistics.cod", owner="logistics", key="shipment_id")
-VISITS = Topic("logistics.visits", owner="logistics", key="visit_id")
-STATEMENTS = Topic("logistics.statements", owner="logistics", key="statement_id")
+from .topics import SHIPMENTS
 
 
 class ShipmentLine(Value):
@@ -126,26 +122,5 @@ class ShipmentReturned(ShipmentState):
     reason: Literal["refused", "attempts_exhausted", "undeliverable"]
     restock: bool = Field(description="True: its pieces can be sold again.")
     returned_at: AwareDatetime = Field(description="The carrier's time.")
-
-
-class ShipmentCOD(Event):
-    """The courier handed the parcel over and took this much for it.
-
-    Says nothing of the money having reached us: that it was remitted and banked are facts of their own.
-    """
-
-    topic: ClassVar[Topic] = COD
-    type: ClassVar[str] = "wanpu.logistics.ShipmentCOD.v1"
-
-    shipment_id: ShipmentId
-    order_id: OrderId
-    supplier_order_id: SupplierOrderId
-    supplier_id: SupplierId
-    carrier: str
-    waybill: str
-    collection_id: str = Field(description="Names the collection: the same id is the same money.")
-    due: Money
-    collected: Money
-    method: Literal["cash", "pos", "qr"]
-    collected_at: AwareDatetime = Field(description="The carrier's time.")
-    cash_state: CashState
+    return_charge: Money | None = Field(default=None, description="What the carrier asks for the way back.")
+    charge_bearer: Bearer | None = Field(default=None, description="Who pays it, by the carrier's contract.")
