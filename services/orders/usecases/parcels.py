@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.orders.domain import ledger
+from services.orders.domain import journals
 from services.orders.domain.ledger import Journal, Occasion
 from services.orders.domain.lifecycle import Line, Order, SupplierOrder, SupplierOrderState
 from services.orders.store import lifecycle as store
 from services.orders.store import supplier_orders as parts_store
 from services.orders.store.lifecycle import Note
 from services.orders.usecases import stock
-from services.orders.usecases.ledger import Posting, post
+from services.orders.usecases.ledger import Posting, post, postings
 from services.orders.usecases.lifecycle import (
     conclude,
     inherited,
@@ -150,24 +150,24 @@ async def collect_cash(tx: Tx, events: Sequence[ShipmentCOD]) -> None:
     orders = await _lock(tx, events)
     parts = await parts_store.read(tx, [event.supplier_order_id for event in events])
     booked = [event for event in events if not orders[event.order_id].loadtest and event.collected.amount > 0]
-    told = await post(tx, [_cash(event) for event in booked])
+    told = await post(tx, [posting for event in booked for posting in _cash(event)])
     fresh = {event.cause_id for event in told}
     taken = [event for event in booked if _collection(event) in fresh]
     idle = [event for event in taken if parts[event.supplier_order_id].state in UNDELIVERED]
-    told += await post(tx, [each for each in map(_cash_due_back, idle) if each])
+    told += await post(tx, [posting for event in idle for posting in _cash_due_back(event)])
     await parts_store.add_cash(tx, {event.supplier_order_id: event.collected.amount for event in taken})
     await store.note(tx, [_cash_note(event) for event in taken])
     await outbox.append(tx, told)
 
 
-def _cash(event: ShipmentCOD) -> Posting:
-    journal = ledger.cod_collected(_occasion(event), event.shipment_id, event.carrier, event.collected.amount)
-    return Posting(journal, event.as_cause())
+def _cash(event: ShipmentCOD) -> list[Posting]:
+    cash = journals.Cash(event.shipment_id, event.carrier)
+    return postings(event.as_cause(), journals.cod_collected(_occasion(event), cash, event.collected.amount))
 
 
-def _cash_due_back(event: ShipmentCOD) -> Posting | None:
-    journal = ledger.refund_approved(_occasion(event), event.shipment_id, event.collected.amount)
-    return Posting(journal, event.as_cause()) if journal else None
+def _cash_due_back(event: ShipmentCOD) -> list[Posting]:
+    back = journals.refund_approved(_occasion(event), event.shipment_id, event.collected.amount)
+    return postings(event.as_cause(), back)
 
 
 def _occasion(event: ShipmentCOD) -> Occasion:
@@ -215,7 +215,7 @@ async def _wind_up(
 def _earnings(moved: Moved) -> list[Posting]:
     lines = [line for line in moved.lines if not moved.orders[line.order_id].loadtest]
     journals = [
-        (line, ledger.line_delivered(moved.occasion(line.supplier_order_id), line.line_id, line.split))
+        (line, journals.line_delivered(moved.occasion(line.supplier_order_id), line.line_id, line.split))
         for line in lines
     ]
     return [moved.posting(line.supplier_order_id, journal) for line, journal in journals if journal]
@@ -232,12 +232,12 @@ def _refunds(moved: Moved) -> list[Posting]:
 def _paid_back(moved: Moved, line: Line) -> Journal | None:
     if not moved.orders[line.order_id].prepaid:
         return None
-    return ledger.refund_approved(moved.occasion(line.supplier_order_id), line.line_id, line.amount, line.line_id)
+    return journals.refund_approved(moved.occasion(line.supplier_order_id), line.line_id, line.amount, line.line_id)
 
 
 def _cash_back(moved: Moved, part: SupplierOrder) -> Journal | None:
     subject = moved.events[part.supplier_order_id].shipment_id
-    return ledger.refund_approved(moved.occasion(part.supplier_order_id), subject, part.cod_collected or 0)
+    return journals.refund_approved(moved.occasion(part.supplier_order_id), subject, part.cod_collected or 0)
 
 
 def _loadtest(moved: Moved, part_id: SupplierOrderId) -> bool:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from services.orders.domain import ledger
-from services.orders.domain.ledger import Journal, Occasion
+from services.orders.domain import journals
+from services.orders.domain.ledger import Occasion
 from services.orders.domain.lifecycle import Order
 from services.orders.domain.payments import Outcome, Payment, judge_capture
 from services.orders.store import lifecycle as orders_store
 from services.orders.store import payments as store
 from services.orders.store.lifecycle import Note
 from services.orders.store.payments import Report
-from services.orders.usecases.ledger import Posting, post
+from services.orders.usecases.ledger import Posting, post, postings
 from services.orders.usecases.lifecycle import confirm, inherited
 from shared.contracts.event import Cause
 from shared.contracts.orders import PaymentCaptured, PaymentFailed
@@ -59,8 +59,7 @@ async def _capture(tx: Tx, report: Report, payment: Payment, order: Order, becau
     detail = {"outcome": outcome, "amount": report.amount, "currency": report.currency, "psp_ref": report.psp_ref}
     await orders_store.note(tx, [Note(order.order_id, "PaymentCaptured", detail)])
     told += [await confirm(tx, order, "capture", because)] if applied else []
-    journals = [] if order.loadtest else _journals(report, order, outcome)
-    told += await post(tx, [Posting(journal, because) for journal in journals])
+    told += await post(tx, [] if order.loadtest else _postings(report, order, outcome, because))
     await outbox.append(tx, told)
     return outcome
 
@@ -85,12 +84,12 @@ async def _fail(tx: Tx, report: Report, payment: Payment, because: Cause) -> str
     return "failed"
 
 
-def _journals(report: Report, order: Order, outcome: Outcome) -> list[Journal]:
+def _postings(report: Report, order: Order, outcome: Outcome, because: Cause) -> list[Posting]:
     """The money came; what does not pay the order goes back whole."""
     on = Occasion(order.order_id, report.currency, f"{report.psp}:{report.psp_ref}")
-    captured = ledger.payment_captured(on, report.payment_id, report.amount)
-    back = None if outcome == "applied" else ledger.refund_approved(on, report.payment_id, report.amount)
-    return [captured, back] if back else [captured]
+    captured = journals.payment_captured(on, report.payment_id, report.amount)
+    back = None if outcome == "applied" else journals.refund_approved(on, report.payment_id, report.amount)
+    return postings(because, captured, back)
 
 
 def _captured(report: Report, payment: Payment, outcome: Outcome) -> PaymentCaptured:
