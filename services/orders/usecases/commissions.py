@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.orders.domain.lifecycle import Line, Order
 from services.orders.domain.ledger import Occasion
+from services.orders.domain.lifecycle import Line, Order
 from shared.contracts.event import Cause
 from shared.contracts.values import OrderId, PayoutId
 from shared.kernel.database import Tx

@@ -214,18 +214,18 @@ async def _wind_up(
 
 def _earnings(moved: Moved) -> list[Posting]:
     lines = [line for line in moved.lines if not moved.orders[line.order_id].loadtest]
-    journals = [
+    earned = [
         (line, journals.line_delivered(moved.occasion(line.supplier_order_id), line.line_id, line.split))
         for line in lines
     ]
-    return [moved.posting(line.supplier_order_id, journal) for line, journal in journals if journal]
+    return [moved.posting(line.supplier_order_id, journal) for line, journal in earned if journal]
 
 
 def _refunds(moved: Moved) -> list[Posting]:
     """What was paid for lines that were never delivered: a prepaid line's amount, the cash of a COD parcel."""
-    journals = [(line.supplier_order_id, _paid_back(moved, line)) for line in moved.lines]
-    journals += [(part_id, _cash_back(moved, part)) for part_id, part in moved.parts.items()]
-    real = [(part_id, journal) for part_id, journal in journals if journal and not _loadtest(moved, part_id)]
+    backs = [(line.supplier_order_id, _paid_back(moved, line)) for line in moved.lines]
+    backs += [(part_id, _cash_back(moved, part)) for part_id, part in moved.parts.items()]
+    real = [(part_id, journal) for part_id, journal in backs if journal and not _loadtest(moved, part_id)]
     return [moved.posting(part_id, journal) for part_id, journal in real]
 
 
