@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from services.orders.settings import Settings
-from services.orders.usecases import lifecycle, mirrors, parcels, stock
+from services.orders.usecases import lifecycle, mirrors, parcels, refunds, stock
 from shared.contracts.catalog import (
     OfferEnded,
     OfferPublished,
@@ -44,6 +44,7 @@ def reactions(settings: Settings) -> Router:
     react = Router("orders")
     _intake(react)
     _lifecycle(react, settings.after_sale_seconds)
+    _refunds(react, settings.refund_retry_seconds)
     return react
 
 
@@ -70,3 +71,8 @@ def _lifecycle(react: Router, after_sale_seconds: float) -> None:
     react.every(ShipmentCOD, do=parcels.collect_cash)
     react.timer(lifecycle.EXPIRE_ORDER, lifecycle.expire_orders)
     react.timer(lifecycle.COMPLETE_ORDER, lifecycle.complete_orders)
+
+
+def _refunds(react: Router, retry_seconds: float) -> None:
+    react.timer(refunds.APPROVE_REFUND, refunds.approve_silent)
+    react.timer(refunds.PAY_REFUND, partial(refunds.pay_waiting, retry_seconds=retry_seconds))

@@ -19,6 +19,20 @@ from shared.contracts.orders import (
     OrderPlaced,
     PaymentCaptured,
     PaymentFailed,
+    PaymentRefunded,
+    PayoutApproved,
+    PayoutFailed,
+    PayoutPaid,
+    PayoutRequested,
+    PayoutReturned,
+    PayoutSubmitted,
+    RefundApproved,
+    RefundFailed,
+    RefundInspected,
+    RefundPaid,
+    RefundRejected,
+    RefundRequested,
+    RefundSubmitted,
     StockShort,
 )
 from shared.kernel import service
@@ -27,7 +41,9 @@ from shared.kernel.http import Front
 PUBLISHES = (
     *(OrderPlaced, OrderConfirmed, OrderCancelled, OrderExpired, OrderFulfilled, OrderClosed, CancellationRequested),
     *(DeliveryDetailsGiven, ConfirmationCodeIssued, AvailabilityChanged, StockShort),
-    *(PaymentCaptured, PaymentFailed, LedgerPosted),
+    *(PaymentCaptured, PaymentFailed, PaymentRefunded, LedgerPosted),
+    *(RefundRequested, RefundApproved, RefundRejected, RefundInspected, RefundSubmitted, RefundPaid, RefundFailed),
+    *(PayoutRequested, PayoutApproved, PayoutSubmitted, PayoutPaid, PayoutFailed, PayoutReturned),
 )
 
 settings = Settings.load()

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_v
 
 from services.orders.store.payments import Report
 from services.orders.usecases.payments import take_report
-from shared.contracts.values import Currency, PaymentId
+from shared.contracts.values import Currency, PaymentId, RefundId
 from shared.kernel.database import Tx
 from shared.kernel.http import Body, Call, Id, Routes
 
@@ -22,6 +22,7 @@ class PaymentReport(Body):
 
     payment_id: Id[PaymentId]
     kind: Literal["captured", "failed", "refunded"]
+    refund_id: Id[RefundId] | None = None
     amount: Annotated[int, Field(ge=0, le=MOST)]
     currency: Currency
     psp_ref: Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -39,7 +40,9 @@ class ReportTaken(BaseModel):
     """What was made of it, the same for each repetition."""
 
     payment_id: PaymentId
-    outcome: Literal["applied", "order_not_open", "amount_differs", "currency_differs", "failed", "too_late", "kept"]
+    outcome: Literal[
+        "applied", "order_not_open", "amount_differs", "currency_differs", "failed", "too_late", "refunded", "kept"
+    ]
 
 
 @routes.post("/payments/callbacks/{psp}", signed_by="psp")
