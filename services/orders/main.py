@@ -8,26 +8,39 @@ from services.orders.settings import Settings
 from shared.contracts.orders import (
     AvailabilityChanged,
     CancellationRequested,
+    CommissionAvailable,
+    CommissionEarned,
+    CommissionEstimated,
+    CommissionHeldAgain,
+    CommissionInPayout,
+    CommissionPaid,
+    CommissionReversed,
+    CommissionVoided,
     ConfirmationCodeIssued,
     DeliveryDetailsGiven,
     LedgerPosted,
     OrderCancelled,
     OrderClosed,
+    OrderCompleted,
     OrderConfirmed,
     OrderExpired,
     OrderFulfilled,
     OrderPlaced,
     PaymentCaptured,
     PaymentFailed,
+    PaymentSettled,
     StockShort,
 )
 from shared.kernel import service
 from shared.kernel.http import Front
 
 PUBLISHES = (
-    *(OrderPlaced, OrderConfirmed, OrderCancelled, OrderExpired, OrderFulfilled, OrderClosed, CancellationRequested),
+    *(OrderPlaced, OrderConfirmed, OrderCancelled, OrderExpired, OrderFulfilled, OrderClosed, OrderCompleted),
+    CancellationRequested,
     *(DeliveryDetailsGiven, ConfirmationCodeIssued, AvailabilityChanged, StockShort),
-    *(PaymentCaptured, PaymentFailed, LedgerPosted),
+    *(PaymentCaptured, PaymentFailed, PaymentSettled, LedgerPosted),
+    *(CommissionEstimated, CommissionEarned, CommissionAvailable, CommissionHeldAgain, CommissionInPayout),
+    *(CommissionPaid, CommissionReversed, CommissionVoided),
 )
 
 settings = Settings.load()

@@ -19,6 +19,9 @@ CODES: Mapping[str, int] = {
     "region_not_served": 409,
     "limit_exceeded": 409,
     "refund_exceeds_line": 409,
+    "settlement_changed": 409,
+    "settlement_differs": 422,
+    "unknown_payment": 422,
 }
 
 # What was decided under an Idempotency-Key: replayed, not decided again.
