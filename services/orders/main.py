@@ -8,11 +8,20 @@ from services.orders.settings import Settings
 from shared.contracts.orders import (
     AvailabilityChanged,
     CancellationRequested,
+    CommissionAvailable,
+    CommissionEarned,
+    CommissionEstimated,
+    CommissionHeldAgain,
+    CommissionInPayout,
+    CommissionPaid,
+    CommissionReversed,
+    CommissionVoided,
     ConfirmationCodeIssued,
     DeliveryDetailsGiven,
     LedgerPosted,
     OrderCancelled,
     OrderClosed,
+    OrderCompleted,
     OrderConfirmed,
     OrderExpired,
     OrderFulfilled,
@@ -20,6 +29,7 @@ from shared.contracts.orders import (
     PaymentCaptured,
     PaymentFailed,
     PaymentRefunded,
+    PaymentSettled,
     PayoutApproved,
     PayoutFailed,
     PayoutPaid,
@@ -39,11 +49,14 @@ from shared.kernel import service
 from shared.kernel.http import Front
 
 PUBLISHES = (
-    *(OrderPlaced, OrderConfirmed, OrderCancelled, OrderExpired, OrderFulfilled, OrderClosed, CancellationRequested),
+    *(OrderPlaced, OrderConfirmed, OrderCancelled, OrderExpired, OrderFulfilled, OrderClosed, OrderCompleted),
+    CancellationRequested,
     *(DeliveryDetailsGiven, ConfirmationCodeIssued, AvailabilityChanged, StockShort),
-    *(PaymentCaptured, PaymentFailed, PaymentRefunded, LedgerPosted),
+    *(PaymentCaptured, PaymentFailed, PaymentRefunded, PaymentSettled, LedgerPosted),
     *(RefundRequested, RefundApproved, RefundRejected, RefundInspected, RefundSubmitted, RefundPaid, RefundFailed),
     *(PayoutRequested, PayoutApproved, PayoutSubmitted, PayoutPaid, PayoutFailed, PayoutReturned),
+    *(CommissionEstimated, CommissionEarned, CommissionAvailable, CommissionHeldAgain, CommissionInPayout),
+    *(CommissionPaid, CommissionReversed, CommissionVoided),
 )
 
 settings = Settings.load()

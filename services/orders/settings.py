@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -34,6 +34,8 @@ class Settings(ServiceSettings):
     cod_code_tries: Annotated[int, Field(ge=1)] = 5
     prepaid_expire_seconds: Seconds = 7_200
     after_sale_seconds: Seconds = 604_800  # 7 days from an order's last line; then it is completed
+    hold_seconds: Seconds = 604_800  # 7 days from a line's delivery, where its offer says nothing else
+    psp_fee_bearer: Literal["supplier", "platform"] = "supplier"  # of what the payment provider keeps
 
     refund_approve_seconds: Seconds = 172_800  # 48 h; a supplier who says nothing until then has agreed
     refund_retry_seconds: Seconds = 60  # between two looks whether the bank's money covers a transfer

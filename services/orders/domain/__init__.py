@@ -20,6 +20,9 @@ CODES: Mapping[str, int] = {
     "cod_not_available": 409,
     "region_not_served": 409,
     "limit_exceeded": 409,
+    "settlement_changed": 409,
+    "settlement_differs": 422,
+    "unknown_payment": 422,
 }
 
 # What was decided under an Idempotency-Key: replayed, not decided again.

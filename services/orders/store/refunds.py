@@ -136,7 +136,7 @@ _BANKED = """
      WHERE r.refund_id = ANY($1::uuid[]) AND e.account IN ('carrier_cash', 'cash_in_transit', 'buyer_deposits')
        AND (e.shipment_id = s.shipment_id OR l.supplier_order_id = s.supplier_order_id)
      GROUP BY r.refund_id
-    HAVING coalesce(sum(e.debit - e.credit) FILTER (WHERE e.account <> 'buyer_deposits'), 0) = 0
+    HAVING coalesce(sum(e.debit - e.credit) FILTER (WHERE e.account <> 'buyer_deposits'), 0) <= 0
        AND coalesce(sum(e.credit - e.debit) FILTER (WHERE e.account = 'buyer_deposits'), 0) >= 0
 """
 

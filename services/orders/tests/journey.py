@@ -20,11 +20,16 @@ from services.orders.http.intake import Desk
 from services.orders.settings import Settings
 from services.orders.store.payments import Report
 from services.orders.tests.market import Goods, Market, cny, order_of
-from services.orders.usecases import lifecycle, parcels, payments, supplier_orders
+from services.orders.usecases import cash, decisions, lifecycle, parcels, payments, supplier_orders
 from services.orders.usecases.lifecycle import Cancel, Confirm, Standing, WrongCode
 from shared.contracts.event import Cause
 from shared.contracts.logistics import (
     CancellationRefused,
+    CodBanked,
+    CodBankingReversed,
+    CodRemitted,
+    DiscrepancyResolved,
+    ReturnChargeSettled,
     ShipmentCancelled,
     ShipmentCOD,
     ShipmentCreated,
@@ -47,6 +52,7 @@ from shared.kernel.timers import Timer
 T = TypeVar("T")
 
 WEEK_SECONDS = 604_800.0
+HOLD_SECONDS = 0.001  # over as soon as anybody looks
 BUYER = Asker("buyer", "buyer-1")
 DEAR, CHEAP = 50_000, 5_000  # above and below the limit under which COD needs no code
 PSP_KEY = webhooks.new_key()
@@ -300,7 +306,7 @@ async def _called_off(tx: Tx, events: Any) -> None:
 
 
 async def _delivered(tx: Tx, events: Any) -> None:
-    await parcels.deliver_lines(tx, events, after_sale_seconds=WEEK_SECONDS)
+    await parcels.deliver_lines(tx, events, after_sale_seconds=WEEK_SECONDS, hold_seconds=HOLD_SECONDS)
 
 
 async def _taken_back(tx: Tx, events: Any) -> None:
@@ -319,7 +325,12 @@ _REACTIONS: dict[type[Any], Callable[[Tx, Any], Awaitable[None]]] = {
     CancellationRefused: parcels.refuse_cancellations,
     ShipmentReturned: _taken_back,
     ShipmentStatusChanged: _followed,
-    ShipmentCOD: parcels.collect_cash,
+    ShipmentCOD: cash.collect_cash,
+    CodRemitted: cash.remit_cash,
+    CodBanked: cash.bank_cash,
+    CodBankingReversed: cash.unbank_cash,
+    ReturnChargeSettled: cash.settle_charges,
+    DiscrepancyResolved: decisions.book_decisions,
 }
 
 

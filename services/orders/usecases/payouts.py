@@ -56,7 +56,7 @@ async def request(tx: Tx, ask: Ask, because: Cause) -> Payout:
     payout = Payout(PayoutId(new_id()), ask.party, "REQUESTED", amount, currency, ask.requested_by, events=1)
     await store.insert(tx, payout)
     told = await _book(tx, payout, f"payout:{payout.payout_id}", journals.payout_requested, because)
-    told += await commissions.put_into_payout(tx, payout.payout_id, payout.party, amount, because)
+    told += await commissions.put_into_payout(tx, payout.payout_id, payout.party, because)
     needs_approval = amount > ask.approval_above
     at = await store.now(tx)
     requested = PayoutRequested(
