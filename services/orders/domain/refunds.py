@@ -79,14 +79,17 @@ class Refund:
     def to(self, state: RefundState) -> Refund:
         """One step on. Raises `illegal_transition` for one that the machine does not have."""
         if state not in FOLLOWS[self.state]:
-            self.expect(state, state)
+            raise self._illegal(state)
         return replace(self, state=state, version=self.version + 1)
 
     def expect(self, state: RefundState, wanted: str) -> None:
         """Raise `illegal_transition` unless that is the state."""
         if self.state != state:
-            detail = f"The refund is {self.state} and can't be {wanted}; see GET /refunds."
-            raise Rejected("illegal_transition", detail, state=self.state)
+            raise self._illegal(wanted)
+
+    def _illegal(self, wanted: str) -> Rejected:
+        detail = f"The refund is {self.state} and can't be {wanted}; see GET /refunds."
+        return Rejected("illegal_transition", detail, state=self.state)
 
     def told(self) -> Refund:
         """The same with one event more in its stream."""
