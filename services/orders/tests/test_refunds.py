@@ -180,9 +180,7 @@ async def test_goods_come_back_before_the_money_goes(purse: Purse) -> None:
 async def test_damaged_goods_are_paid_back_and_not_sold_again(purse: Purse) -> None:
     order = await purse.delivered()
     before = await purse.journey.stock(order)
-    refund = await purse.inspect(
-        await purse.approve(await purse.ask(order, kind="return_and_refund")), damaged=True
-    )
+    refund = await purse.inspect(await purse.approve(await purse.ask(order, kind="return_and_refund")), damaged=True)
     assert refund.state == "SUBMITTED"
     assert await purse.journey.stock(order) == before
 
