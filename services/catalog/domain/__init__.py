@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.catalog.domain.offers import Adoption, Offer, OfferState, Terms, check_terms, check_validity, is_no_worse
+from services.catalog.domain.offers import (
+    Adoption,
+    HoldWanted,
+    Offer,
+    OfferState,
+    Terms,
+    check_terms,
+    check_validity,
+    is_no_longer,
+    is_no_worse,
+)
 from services.catalog.domain.parties import Actor, Rules, Supplier, not_found
 from services.catalog.domain.products import (
     Offered,
@@ -20,6 +30,7 @@ from services.catalog.domain.products import (
 __all__ = [
     "Actor",
     "Adoption",
+    "HoldWanted",
     "Offer",
     "OfferState",
     "Offered",
@@ -34,6 +45,7 @@ __all__ = [
     "check_stocked",
     "check_terms",
     "check_validity",
+    "is_no_longer",
     "is_no_worse",
     "not_found",
     "product_withdrawn",

@@ -22,6 +22,7 @@ from shared.kernel.errors import Rejected
 OfferState = Literal["active", "ended"]
 Adoption = Literal["open", "invited"]
 Terms = CommissionTerms | WholesaleTerms
+HoldWanted = int | Literal["unchanged"] | None  # seconds; None: the platform's usual hold
 
 WHOLE_PPM: Final = 1_000_000
 
@@ -63,6 +64,11 @@ def is_no_worse(new: Terms, old: Terms) -> bool:
             raise Rejected("terms_kind_fixed", f"This offer is of kind {old.kind}: end it and make another one.")
 
 
+def is_no_longer(new: int | None, old: int | None, rules: Rules) -> bool:
+    """Whether a creator waits for a commission no longer than before; None is the usual hold."""
+    return (new or rules.hold_seconds) <= (old or rules.hold_seconds)
+
+
 def check_validity(valid_from: datetime | None, valid_until: datetime | None, now: datetime) -> None:
     """Refuse with `validity_invalid` an offer that would be over before anybody could adopt it."""
     if valid_until is not None and valid_until <= max(now, valid_from or now):
@@ -102,8 +108,10 @@ class Offer:
         """Whole days, rounded down: never promise more than is kept."""
         return int(self.notice_seconds // DAY_SECONDS)
 
-    def with_terms(self, terms: Terms) -> Offer:
+    def with_terms(self, terms: Terms, hold: HoldWanted, rules: Rules) -> Offer:
         """With new terms as the next version: at once if no part is worse than what is in force, else after the notice.
+
+        A longer hold is worse, whatever the terms; one that is not named stays as it was announced last.
 
         A scheduled version that they meet is replaced and never counts: the notice is always given against what
         is in force, so replacing can only lengthen it. Terms that say what was announced last change nothing.
@@ -113,12 +121,14 @@ class Offer:
         """
         if self.state == "ended":
             raise Rejected("offer_ended", "This offer has ended: make another one.")
-        no_worse = is_no_worse(terms, self.in_force.terms)
-        if terms == self.announced.terms:
+        before, said = self.in_force, self.announced
+        held = said.hold_seconds if hold == "unchanged" else hold
+        no_worse = is_no_worse(terms, before.terms) and is_no_longer(held, before.hold_seconds, rules)
+        if (terms, held) == (said.terms, said.hold_seconds):
             return self
         effective_from = self.as_of if no_worse else self.as_of + timedelta(seconds=self.notice_seconds)
-        new = OfferVersion(version=self.last_version + 1, terms=terms, effective_from=effective_from)
-        kept = (self.in_force,) if effective_from > self.as_of else ()
+        new = OfferVersion(version=self.last_version + 1, terms=terms, effective_from=effective_from, hold_seconds=held)
+        kept = (before,) if effective_from > self.as_of else ()
         return replace(self, versions=(*kept, new), last_version=new.version)
 
     def ended(self) -> Offer:

@@ -18,6 +18,7 @@ class Rules:
 
     currency: str = "CNY"
     notice_seconds: float = 7 * DAY_SECONDS
+    hold_seconds: float = 7 * DAY_SECONDS  # of offers that name none
 
     def check_currency(self, prices: Iterable[Money]) -> None:
         """Refuse the first price in another currency with `currency_mismatch`."""
