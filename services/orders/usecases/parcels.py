@@ -16,7 +16,7 @@ from services.orders.domain.lifecycle import Line, Order, SupplierOrder, Supplie
 from services.orders.store import lifecycle as store
 from services.orders.store import supplier_orders as parts_store
 from services.orders.store.lifecycle import Note
-from services.orders.usecases import stock
+from services.orders.usecases import risk, stock
 from services.orders.usecases.ledger import Posting, post
 from services.orders.usecases.lifecycle import (
     conclude,
@@ -116,6 +116,7 @@ async def ship_lines(tx: Tx, events: Sequence[ShipmentHandedOver]) -> None:
 async def deliver_lines(tx: Tx, events: Sequence[ShipmentDelivered], *, after_sale_seconds: float) -> None:
     """The buyer has them: each line's money belongs to its parties, held until the after-sale window closes."""
     moved = await _move(tx, events, DELIVER, {event.supplier_order_id: "DELIVERED" for event in events})
+    await risk.learn(tx, moved.parts, moved.orders, moved.events)
     await _wind_up(tx, moved, [], _earnings(moved), after_sale_seconds)
 
 
@@ -128,6 +129,7 @@ async def take_lines_back(tx: Tx, events: Sequence[ShipmentReturned], *, after_s
     fit = {event.supplier_order_id for event in events if event.restock}
     back = [line for line in moved.lines if line.supplier_order_id in fit]
     told = await move_stock(tx, stock.restock, back, moved.because)
+    await risk.learn(tx, moved.parts, moved.orders, moved.events)
     await _wind_up(tx, moved, told, _refunds(moved), after_sale_seconds)
 
 
