@@ -62,7 +62,7 @@ class Risk(NamedTuple):
 
 
 def assess(buyer: History, region: History, policy: Policy) -> Risk:
-    """The chance of a refusal, and its band: one more refusal never lowers them, one more delivery never raises them."""
+    """The chance of a refusal, and its band: a refusal more never lowers them, a delivery more never raises them."""
     there = _smoothed(region, policy.usual, policy.region_weight)
     score = _smoothed(buyer, there, policy.buyer_weight)
     return Risk(_band(score, buyer, policy), score, buyer, region)

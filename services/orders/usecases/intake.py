@@ -84,7 +84,8 @@ class Intake:
         """Place each order, refuse it, or answer as before, in the order they came; no key comes twice.
 
         Statements: the moment with what was decided before and what became of cash, listings unless remembered, stock
-        rows locked in key order, and one that writes everything; their number does not depend on how many orders there are.
+        rows locked in key order, and one that writes everything; their number does not depend on how many orders there
+        are.
 
         Raises:
             KeyTaken: undo everything and call again.
