@@ -1,7 +1,7 @@
 -- What became of parcels with cash to collect, by whom they went to and where: told by logistics, read by intake.
 CREATE TABLE cod_history (
     kind      text NOT NULL CHECK (kind IN ('buyer', 'region')),
-    subject   text NOT NULL,                                   -- a buyer_ref, or an ISO 3166-2 code
+    subject   text COLLATE "C" NOT NULL,                       -- a buyer_ref, or an ISO 3166-2 code; only ever looked up
     delivered int  NOT NULL DEFAULT 0 CHECK (delivered >= 0),
     refused   int  NOT NULL DEFAULT 0 CHECK (refused >= 0),
     PRIMARY KEY (kind, subject)
