@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.calls import SignedCalls
+from sandbox.calls import Calls, signed
 from sandbox.settings import Settings
 
 KEY = "whsec_" + "c2FuZGJveC1rZXktb2YtMzItYnl0ZXMtZm9yLXRlc3Q="
@@ -37,11 +37,11 @@ class Platform:
         self.taken.append((request.url.path, request.headers["webhook-id"], json.loads(body)))
         return Response(status_code=200)
 
-    def calls(self, settings: Settings) -> SignedCalls:
+    def calls(self, settings: Settings) -> Calls:
         """What a party calls it with."""
         app = Starlette(routes=[Route("/{path:path}", self.hear, methods=["POST"])])
         transport = httpx.ASGITransport(app)
-        return SignedCalls("http://platform", lambda: (KEY,), pace=settings.sandbox_pace, transport=transport)
+        return Calls("http://platform", signed(lambda: (KEY,)), pace=settings.sandbox_pace, transport=transport)
 
     def kinds(self) -> list[str]:
         return [body["kind"] for _, _, body in self.taken]
