@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from services.orders.domain import journals
@@ -17,7 +16,7 @@ from services.orders.domain.lifecycle import Line, Order, SupplierOrder, Supplie
 from services.orders.store import lifecycle as store
 from services.orders.store import supplier_orders as parts_store
 from services.orders.store.lifecycle import Note
-from services.orders.usecases import commissions, stock
+from services.orders.usecases import commissions, risk, stock
 from services.orders.usecases.ledger import Posting, post, postings
 from services.orders.usecases.lifecycle import conclude, inherited, lock_known, move_stock, payer_of
 from shared.contracts.event import Cause
@@ -31,7 +30,7 @@ from shared.contracts.logistics import (
     ShipmentState,
     ShipmentStatusChanged,
 )
-from shared.contracts.values import LineState, OrderId, ParcelState, SupplierOrderId
+from shared.contracts.values import LineId, LineState, OrderId, ParcelState, SupplierOrderId
 from shared.kernel import outbox, timers
 from shared.kernel.database import Tx
 from shared.kernel.outbox import Told
@@ -116,13 +115,21 @@ async def deliver_lines(
 ) -> None:
     """The buyer has them: each line's money belongs to its parties, held for a while and until the money is there."""
     moved = await _move(tx, events, DELIVER, {event.supplier_order_id: "DELIVERED" for event in events})
+    await risk.learn(tx, moved.parts, moved.orders, moved.events)
     posted = await post(tx, _earnings(moved))
-    hold = timedelta(seconds=hold_seconds)
-    earned = await commissions.earn(tx, moved.lines, moved.orders, moved.because, lambda _: hold)
-    lines = {str(line.line_id): moved.because[line.order_id] for line in moved.lines}
-    await timers.schedule_each(tx, RELEASE_LINE, lines, hold_seconds)
+    holds = {line.line_id: line.hold_seconds or hold_seconds for line in moved.lines}
+    earned = await commissions.earn(tx, moved.lines, moved.orders, moved.because, holds)
+    await _await_holds(tx, moved, holds)
     ended = await conclude(tx, moved.orders, moved.because, after_sale_seconds)
     await outbox.append(tx, [*posted, *earned, *ended])
+
+
+async def _await_holds(tx: Tx, moved: Moved, holds: Mapping[LineId, float]) -> None:
+    for seconds in sorted(set(holds.values())):  # the platform's own, and those that offers name
+        due = {
+            str(line.line_id): moved.because[line.order_id] for line in moved.lines if holds[line.line_id] == seconds
+        }
+        await timers.schedule_each(tx, RELEASE_LINE, due, seconds)
 
 
 async def take_lines_back(tx: Tx, events: Sequence[ShipmentReturned], *, after_sale_seconds: float) -> None:
@@ -134,6 +141,7 @@ async def take_lines_back(tx: Tx, events: Sequence[ShipmentReturned], *, after_s
     fit = {event.supplier_order_id for event in events if event.restock}
     back = [line for line in moved.lines if line.supplier_order_id in fit]
     told = await move_stock(tx, stock.restock, back, moved.because)
+    await risk.learn(tx, moved.parts, moved.orders, moved.events)
     await _undo(tx, moved, told, after_sale_seconds, _charges(moved, events))
 
 
