@@ -119,12 +119,12 @@ async def write_off(tx: Tx, shipment_id: str) -> bool:
 
 # A batch of a statement's cash is moved on, or back, in key order; what has moved is not found again.
 _FOLLOW = """
-    WITH some AS (
+    WITH batch AS (
         SELECT shipment_id FROM cod_cash WHERE statement_no = $1 AND state = $2
          ORDER BY shipment_id LIMIT $4 FOR UPDATE)
     UPDATE cod_cash c SET state = $3, version = c.version + 1, events = c.events + 1
-      FROM some JOIN shipments s USING (shipment_id)
-     WHERE c.shipment_id = some.shipment_id AND c.state = $2
+      FROM batch JOIN shipments s USING (shipment_id)
+     WHERE c.shipment_id = batch.shipment_id AND c.state = $2
     RETURNING c.shipment_id, s.order_id, s.supplier_order_id, s.supplier_id, s.carrier, s.waybill, c.line, c.gross,
               c.fee, c.currency, c.events
 """

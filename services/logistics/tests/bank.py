@@ -95,9 +95,9 @@ class Bank:
         await self.world.report("returned", 4, waybill)
         return shipment_id
 
-    async def credit(self, amount: int, bank_ref: str = "B-1", ref: str = "S-1", **facts: Any) -> httpx.Response:
+    async def credit(self, minor: int, bank_ref: str = "B-1", ref: str = "S-1", **facts: Any) -> httpx.Response:
         body = {
-            **{"carrier": CARRIER, "statement_ref": ref, "amount": yuan(amount)},
+            **{"carrier": CARRIER, "statement_ref": ref, "amount": yuan(minor)},
             **{"value_date": "2026-11-25", "bank_ref": bank_ref},
         } | facts
         return await self.post("/bank-credits", body)
