@@ -129,15 +129,17 @@ async def open_orders(tx: Tx, order_ids: Collection[OrderId]) -> set[OrderId]:
 _BANKED = """
     SELECT r.refund_id
       FROM refunds r
-      JOIN supplier_orders s ON s.supplier_order_id = r.supplier_order_id AND s.cod_collected > 0
+      JOIN orders o ON o.order_id = r.order_id
+      JOIN supplier_orders s ON s.supplier_order_id = r.supplier_order_id
       JOIN journals j ON j.order_id = r.order_id
       JOIN entries e ON e.journal_id = j.journal_id
       LEFT JOIN lines l ON l.line_id = e.line_id
      WHERE r.refund_id = ANY($1::uuid[]) AND e.account IN ('carrier_cash', 'cash_in_transit', 'buyer_deposits')
        AND (e.shipment_id = s.shipment_id OR l.supplier_order_id = s.supplier_order_id)
      GROUP BY r.refund_id
-    HAVING coalesce(sum(e.debit - e.credit) FILTER (WHERE e.account <> 'buyer_deposits'), 0) <= 0
-       AND coalesce(sum(e.credit - e.debit) FILTER (WHERE e.account = 'buyer_deposits'), 0) >= 0
+    HAVING bool_or(e.account = 'carrier_cash') AND coalesce(sum(e.debit - e.credit) FILTER (WHERE e.account <> 'buyer_deposits'), 0) <= 0
+       AND (bool_or(o.payment_mode = 'prepaid')  -- its lines were paid otherwise
+            OR coalesce(sum(e.credit - e.debit) FILTER (WHERE e.account = 'buyer_deposits'), 0) >= 0)
 """
 
 
@@ -201,6 +203,7 @@ async def submitted(tx: Tx, sought: Sought) -> Refund | None:
 _REFUNDED = """
     SELECT coalesce(sum(amount), 0)::bigint FROM refunds
      WHERE order_id = $1 AND payment_id = $2 AND state = 'REFUNDED' AND supplier_order_id IS NOT NULL
+       AND route = 'card'
 """
 
 

@@ -16,6 +16,7 @@ from services.orders.store import lifecycle as lifecycle_store
 from services.orders.tests.journey import BUYER, CHEAP, Journey
 from services.orders.tests.market import Goods, order_of
 from services.orders.tests.purse import Purse, names, supplier
+from services.orders.usecases.ledger import post, postings
 from services.orders.usecases.lifecycle import COMPLETE_ORDER
 from services.orders.usecases.refunds import APPROVE_REFUND, PAY_REFUND, Back, give_back
 from shared.contracts.event import Cause
@@ -477,6 +478,35 @@ async def test_all_lines_of_a_parcel_go_back_in_one_refund_and_once(purse: Purse
     assert await purse.card_refunded(order, 2 * CHEAP) == "refunded"
     assert await purse.journey.payment_state(order) == "REFUNDED"
     assert await purse.journey.accounts(order) == {}
+
+
+async def test_cash_taken_for_a_prepaid_parcel_goes_back_by_transfer_once_it_is_banked(purse: Purse) -> None:
+    """The card's provider never had it; what the card had paid is a refund of its own."""
+    order = await purse.delivered()
+    (parcel,) = purse.journey.parcels(order)
+    (locked,) = (await purse.journey.run(lambda tx: lifecycle_store.lock(tx, [order.order_id]))).values()
+    on, cash = Occasion(order.order_id, "CNY", "decision"), journals.Cash(parcel.shipment_id, "sandbox")
+    part, taken = parcel.part.supplier_order_id, journals.remitted_over(on, "d", cash, 700)
+    over = Back(locked, part, "over", journals.cash_over(on, "d", cash, 700), Cause(), in_cash=True)
+    card = Back(locked, part, "lost", journals.refund_approved(on, "l", CHEAP), Cause())
+
+    async def decide(tx: Tx) -> None:
+        await outbox.append(tx, [*await post(tx, postings(Cause(), taken)), *await give_back(tx, [over, card])])
+
+    async def bank(tx: Tx) -> None:
+        remitted = journals.cod_remitted(on, "row", cash, 700, 0)
+        await outbox.append(tx, await post(tx, postings(Cause(), remitted, journals.cod_banked(on, "row", cash, 700))))
+
+    await purse.journey.run(decide)
+    await purse.tick()
+    found = {each["route"]: each for each in await purse.refunds_of(order)}
+    assert {route: (each["state"], each["amount"]) for route, each in found.items()} == {
+        "card": ("SUBMITTED", CHEAP),
+        "transfer": ("DUE", 700),
+    }
+    await purse.journey.run(bank)
+    await purse.tick()
+    assert await purse.refund_state(found["transfer"]["refund_id"]) == "SUBMITTED"
 
 
 async def test_a_load_tests_money_is_not_given_back(purse: Purse) -> None:

@@ -32,6 +32,7 @@ class Back:
     journal: Journal | None
     because: Cause
     lines: tuple[Piece, ...] = ()
+    in_cash: bool = False  # taken at a door: no card to go back to, also of an order that was paid by one
 
 
 async def give_back(tx: Tx, backs: Sequence[Back]) -> list[Told]:
@@ -48,7 +49,8 @@ def _together(owed: Sequence[tuple[Back, Journal]]) -> list[Standing]:
     drafts: dict[tuple[str, ...], Standing] = {}
     for back, journal in owed:
         draft = Standing(back.order, _refund(back, journal), back.because)
-        key = (back.order.order_id, back.supplier_order_id or journal.subject, journal.cause, journal.currency)
+        what = back.supplier_order_id or journal.subject
+        key = (back.order.order_id, what, journal.cause, journal.currency, draft.refund.route)
         before = drafts.get(key)
         drafts[key] = replace(draft, refund=_sum(before.refund, draft.refund)) if before else draft
     return list(drafts.values())
@@ -80,7 +82,7 @@ def _refund(back: Back, journal: Journal) -> Refund:
         state="DUE",
         reason=back.reason,
         requested_by="rule",
-        route="card" if back.order.prepaid else "transfer",
+        route="card" if back.order.prepaid and not back.in_cash else "transfer",
         payment_id=back.order.payment_id,
         amount=owed,
         currency=journal.currency,
