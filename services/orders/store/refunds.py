@@ -137,7 +137,8 @@ _BANKED = """
      WHERE r.refund_id = ANY($1::uuid[]) AND e.account IN ('carrier_cash', 'cash_in_transit', 'buyer_deposits')
        AND (e.shipment_id = s.shipment_id OR l.supplier_order_id = s.supplier_order_id)
      GROUP BY r.refund_id
-    HAVING bool_or(e.account = 'carrier_cash') AND coalesce(sum(e.debit - e.credit) FILTER (WHERE e.account <> 'buyer_deposits'), 0) <= 0
+    HAVING bool_or(e.account = 'carrier_cash')
+       AND coalesce(sum(e.debit - e.credit) FILTER (WHERE e.account <> 'buyer_deposits'), 0) <= 0
        AND (bool_or(o.payment_mode = 'prepaid')  -- its lines were paid otherwise
             OR coalesce(sum(e.credit - e.debit) FILTER (WHERE e.account = 'buyer_deposits'), 0) >= 0)
 """
