@@ -178,11 +178,12 @@ def _exceeds(line: Line, left: Left, detail: str) -> Rejected:
     return Rejected("refund_exceeds_line", detail, line_id=line.line_id, qty=left.qty, remaining=left.amount)
 
 
-def check_collected(asked: int, earlier: int, collected: int | None) -> None:
-    """Refuse what is more than the courier took, once that is known. Raises `refund_exceeds_line`."""
-    if collected is not None and asked + earlier > collected:
+def check_collected(asked: int, earlier: int, collected: int) -> None:
+    """Refuse what is more than the courier is known to have taken. Raises `refund_exceeds_line`."""
+    if asked + earlier > collected:
         left = max(0, collected - earlier)
-        raise Rejected("refund_exceeds_line", "The courier took less than that.", remaining=left)
+        detail = f"Of the cash that the carrier has reported {left} minor units are left to refund."
+        raise Rejected("refund_exceeds_line", detail, remaining=left)
 
 
 def covered(waiting: Sequence[tuple[RefundId, int]], free: int) -> list[RefundId]:

@@ -73,7 +73,7 @@ async def printed(shown: Shown, lines: AsyncIterator[list[Line]]) -> AsyncIterat
 def _top(shown: Shown) -> str:
     statement = shown.statement
     title = f"Statement {escape(statement.period)}"
-    state = "still open" if statement.digest is None else f"closed, SHA-256 of the lines {statement.digest.hex()}"
+    state = "still open" if statement.digest is None else f"closed, SHA-256 as CSV {statement.digest.hex()}"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title} · {escape(statement.party)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>'

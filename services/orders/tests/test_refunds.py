@@ -159,6 +159,16 @@ async def test_what_the_courier_did_not_take_is_not_given_back(purse: Purse) -> 
     assert (await purse.ask(order, Wish(order.lines[0].line_id, 1, 4_000, "CNY"))).amount == 4_000
 
 
+async def test_cash_that_nobody_has_reported_is_not_given_back_yet(purse: Purse) -> None:
+    order = await purse.journey.order(CHEAP)
+    (parcel,) = await purse.journey.shipped(order)
+    await purse.journey.hear(parcel.delivered())
+    with pytest.raises(Rejected, match="refund_exceeds_line"):
+        await purse.ask(order)
+    await purse.journey.hear(parcel.collected())
+    assert (await purse.ask(order)).amount == CHEAP
+
+
 async def test_a_load_tests_order_pays_nothing_back(purse: Purse) -> None:
     order = await purse.journey.paid(CHEAP, loadtest=True)
     (parcel,) = await purse.journey.shipped(order)
@@ -354,6 +364,15 @@ async def test_a_transfer_that_comes_back_is_owed_again(purse: Purse) -> None:
     await purse.submit_again(refund)
     await purse.bank_says("paid", refund)
     assert await purse.journey.accounts(order) == {}
+
+
+async def test_a_transfer_back_before_we_heard_that_it_went_is_owed_again(purse: Purse) -> None:
+    order = await purse.earned(payment="cod")
+    refund = await purse.approve(await purse.ask(order))
+    await purse.tick()
+    assert [await purse.bank_says(kind, refund) for kind in ("returned", "paid")] == ["returned", "kept"]
+    assert (await purse.in_bank(), await purse.refund_state(refund)) == (CHEAP, "FAILED")
+    assert (await purse.journey.accounts(order))["refund_payable"] == CHEAP
 
 
 async def test_a_transfer_is_not_sent_again_without_the_banks_money(purse: Purse) -> None:

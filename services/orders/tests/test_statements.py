@@ -248,3 +248,9 @@ async def test_platform_revenue_is_the_platforms_own_statement(purse: Purse, edg
     told = (await edge.get(OPERATOR, f"/statements/platform?period={month}")).json()
     assert {item["account"] for item in told["items"]} == {"platform_revenue"}
     assert told["closing"]["amount"] == CHEAP // 100
+
+
+async def test_openapi_tells_what_a_statement_looks_like(edge: Edge) -> None:
+    described = (await edge.http.get("/openapi.json")).json()
+    answer = described["paths"]["/statements/{party}"]["get"]["responses"]["200"]["content"]["application/json"]
+    assert answer["schema"]["$ref"].endswith("StatementShown")

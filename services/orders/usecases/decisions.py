@@ -11,7 +11,7 @@ from services.orders.domain.journals import Cash
 from services.orders.domain.ledger import Journal, Occasion
 from services.orders.domain.lifecycle import Order, SupplierOrder
 from services.orders.store import supplier_orders as parts_store
-from services.orders.usecases import commissions
+from services.orders.usecases import commissions, refunds
 from services.orders.usecases.cash import UNDELIVERED
 from services.orders.usecases.ledger import Posting, post, postings
 from services.orders.usecases.lifecycle import inherited, lock_known, payer_of
@@ -57,7 +57,9 @@ async def book_decisions(tx: Tx, events: Sequence[DiscrepancyResolved]) -> None:
     await parts_store.add_decided(tx, _sums([each for each in about if _is_borne_at_the_door(each)], 1))
     await parts_store.add_cash(tx, _sums([each for each in about if _goes_back(each)], -1))
     because = {each.order.order_id: inherited(each.order, each.event.as_cause()) for each in about}
-    await outbox.append(tx, [*told, *back, *await commissions.release(tx, _of(orders, because), because)])
+    released = await commissions.release(tx, _of(orders, because), because)
+    await refunds.wake(tx, because, because)
+    await outbox.append(tx, [*told, *back, *released])
 
 
 def _known(

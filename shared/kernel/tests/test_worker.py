@@ -168,6 +168,7 @@ async def test_a_timer_fires_once_by_the_clock_of_the_database(gauge: Database) 
         await timers.schedule(tx, "ring", ["now"], 0, Cause())
         await timers.schedule(tx, "ring", ["later", "never"], 3600, Cause())
         await timers.cancel(tx, "ring", ["never"])
+        assert await timers.pending(tx, "ring", ["now", "never", "unheard of"]) == {"now"}
     assert await timers.fire_due(gauge, {"ring": react}) == 1
     assert await timers.fire_due(gauge, {"ring": react}) == 0
     await gauge.pool.execute("UPDATE timers SET due_at = now()")

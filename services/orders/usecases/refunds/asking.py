@@ -104,7 +104,7 @@ def _route(order: Order, wanted: Literal["transfer", "wallet"] | None) -> Refund
 
 async def _check_cash(tx: Tx, order: Order, refund: Refund, part: SupplierOrderId) -> None:
     if not order.prepaid:
-        collected = (await parts_store.read(tx, [part]))[part].cod_collected
+        collected = (await parts_store.read(tx, [part]))[part].cod_collected or 0
         check_collected(refund.amount, await store.asked_of_part(tx, order.order_id, part), collected)
 
 

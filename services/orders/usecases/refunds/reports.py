@@ -97,8 +97,8 @@ async def bank_says(tx: Tx, here: Standing, report: BankReport) -> tuple[str, li
         case "paid", "SUBMITTED":
             booked = journals.refund_paid(on, refund.refund_id, refund.amount, "bank")
             return "paid", [*await _post(tx, here, booked), *await paying.refunded(tx, here, report.bank_ref)]
-        case "failed", "SUBMITTED":
-            return "failed", await paying.failed(tx, here, report.reason or "the bank gave no reason")
+        case "failed" | "returned", "SUBMITTED":  # back before we heard that it had gone out is not gone at all
+            return report.kind, await paying.failed(tx, here, report.reason or "the bank gave no reason")
         case "returned", "REFUNDED":
             booked = journals.refund_returned(on, refund.refund_id, refund.amount)
             reason = report.reason or "the receiving bank sent it back"
