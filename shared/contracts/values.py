@@ -101,6 +101,8 @@ RefundState = Literal[
 ]
 PayoutState = Literal["REQUESTED", "APPROVED", "SUBMITTED", "PAID", "FAILED", "RETURNED"]
 CommissionState = Literal["ESTIMATED", "EARNED", "AVAILABLE", "IN_PAYOUT", "PAID", "VOID", "REVERSED", "FROZEN"]
+# What must happen before a party's share is available.
+WaitsFor = Literal["delivery", "hold", "cash_banked", "provider_settlement", "shortage_decided", "refund_decided"]
 Bearer = Literal["supplier", "creator", "platform", "carrier"]  # who pays a fee, or makes good what is missing
 DiscrepancyKind = Literal[
     "unmatched",  # nobody handed this waybill over (yet)
@@ -191,6 +193,11 @@ class OfferVersion(Value):
     version: Version
     terms: Terms
     effective_from: AwareDatetime
+    hold_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        description="How long after delivery a creator's commission is held; null: the platform's usual hold.",
+    )
 
 
 class ShipTo(Value):

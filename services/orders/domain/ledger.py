@@ -1,15 +1,37 @@
-"""Double entry: what each fact books. A journal sums to zero and is unique by (cause, kind, subject)."""
+"""Double entry: what a journal is. What each fact books is said in `journals.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from services.orders.domain.split import PLATFORM, Part, Split
 from shared.contracts.values import Account, LineId, OrderId, ShipmentId
 
-JournalKind = Literal["payment_captured", "cod_collected", "line_delivered", "refund_approved"]
+JournalKind = Literal[
+    "payment_captured",
+    "payment_settled",
+    "cod_collected",
+    "line_delivered",
+    "cod_remitted",
+    "fee_passed_on",
+    "cod_banked",
+    "banking_reversed",
+    "released",
+    "held_again",
+    "refund_approved",
+    "refund_paid",
+    "refund_returned",
+    "shortage_borne",
+    "cash_over",
+    "remitted_over",
+    "owed_to_carrier",
+    "return_charged",
+    "charge_settled",
+    "payout_requested",
+    "payout_failed",
+    "payout_paid",
+    "payout_returned",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +54,15 @@ class Entry:
 class Journal:
     """One booking. `cause` is the id of the event, timer or provider's reference that led to it.
 
-    Posting the same (cause, kind, subject) again changes nothing, so whoever posts need not ask first.
+    Posting the same (cause, kind, subject) again changes nothing, so whoever posts need not ask first. `stream_id` is
+    the order, statement or payout that it belongs to.
     """
 
     kind: JournalKind
     cause: str
     subject: str
-    order_id: OrderId
+    stream_id: str
+    order_id: OrderId | None
     currency: str
     entries: tuple[Entry, ...]
 
@@ -49,50 +73,42 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What a journal is about: the order, its currency, and the cause that makes the journal one of its kind."""
+    """What journals are about: an order, its currency, and the cause that makes each one of its kind."""
 
-    order_id: OrderId
+    order_id: OrderId | None
     currency: str
     cause: str
+    about: str | None = None  # the statement or payout, where it is no order's
 
-    def book(self, kind: JournalKind, subject: str, *entries: Entry) -> Journal:
-        return Journal(kind, self.cause, subject, self.order_id, self.currency, entries)
-
-
-def payment_captured(on: Occasion, payment_id: str, amount: int) -> Journal:
-    """The buyer's money lies with the payment provider."""
-    return on.book(
-        "payment_captured", payment_id, Entry("psp_clearing", debit=amount), Entry("buyer_deposits", credit=amount)
-    )
+    def book(self, kind: JournalKind, subject: str, *entries: Entry | None) -> Journal | None:
+        """A journal of those entries that move money; None when none does."""
+        moved = tuple(entry for entry in entries if entry)
+        stream_id = self.about or self.order_id
+        assert stream_id is not None, "a journal is about something"
+        return Journal(kind, self.cause, subject, stream_id, self.order_id, self.currency, moved) if moved else None
 
 
-def cod_collected(on: Occasion, shipment_id: ShipmentId, carrier: str, amount: int) -> Journal:
-    """The buyer's money lies with the carrier."""
-    cash = Entry("carrier_cash", carrier, shipment_id=shipment_id, debit=amount)
-    return on.book("cod_collected", shipment_id, cash, Entry("buyer_deposits", shipment_id=shipment_id, credit=amount))
-
-
-def line_delivered(on: Occasion, line_id: LineId, split: Split) -> Journal | None:
-    """The line's money belongs to its parties, by the split frozen at placement; None for a line that cost nothing."""
-    shares = [share for share in split if share.amount.amount > 0]
-    if not shares:
+def debit(
+    account: Account,
+    amount: int,
+    party: str | None = None,
+    *,
+    line_id: LineId | None = None,
+    shipment_id: ShipmentId | None = None,
+) -> Entry | None:
+    """An entry on the debit side; below zero on the other one, and none for nothing."""
+    if amount == 0:
         return None
-    total = sum(share.amount.amount for share in shares)
-    deposit = Entry("buyer_deposits", line_id=line_id, debit=total)
-    return on.book("line_delivered", line_id, deposit, *_owed(shares, line_id))
+    return Entry(account, party, line_id, shipment_id, debit=max(amount, 0), credit=max(-amount, 0))
 
 
-def _owed(shares: Iterable[Part], line_id: LineId) -> list[Entry]:
-    return [Entry(*_account(share), line_id=line_id, credit=share.amount.amount) for share in shares]
-
-
-def _account(share: Part) -> tuple[Account, str]:
-    return ("platform_revenue", PLATFORM) if share.party_kind == PLATFORM else ("payable:held", share.party)
-
-
-def refund_approved(on: Occasion, subject: str, amount: int, line_id: LineId | None = None) -> Journal | None:
-    """The buyer gets back what paid for something never delivered; None when there is nothing to give back."""
-    if amount <= 0:
-        return None
-    deposit = Entry("buyer_deposits", line_id=line_id, debit=amount)
-    return on.book("refund_approved", subject, deposit, Entry("refund_payable", line_id=line_id, credit=amount))
+def credit(
+    account: Account,
+    amount: int,
+    party: str | None = None,
+    *,
+    line_id: LineId | None = None,
+    shipment_id: ShipmentId | None = None,
+) -> Entry | None:
+    """The same on the credit side."""
+    return debit(account, -amount, party, line_id=line_id, shipment_id=shipment_id)

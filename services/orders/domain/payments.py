@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from shared.contracts.values import OrderId, OrderState, PaymentId, PaymentState
+from shared.kernel.errors import Rejected
 
 Outcome = Literal["applied", "order_not_open", "amount_differs", "currency_differs"]
 
@@ -35,3 +36,26 @@ def judge_capture(payment: Payment, order: OrderState, amount: int, currency: st
     if currency != payment.currency:
         return "currency_differs"
     return "applied" if amount == payment.due else "amount_differs"
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """What a provider has of an order's money, by the books: taken and given back, paid over and kept for it."""
+
+    captured: int = 0
+    refunded: int = 0
+    settled: int = 0
+    kept: int = 0
+
+    def take(self, gross: int, fee: int) -> Settling:
+        """After a row of a settlement; below zero it keeps what it had given back.
+
+        Raises:
+            Rejected: `settlement_differs` for more than it has, or a fee above the sum.
+        """
+        if gross == 0 or fee < 0 or (gross > 0 and fee > gross):
+            raise Rejected("settlement_differs", "A row pays over or keeps a sum, and its fee is a part of it.")
+        after = replace(self, settled=self.settled + max(gross, 0), kept=self.kept + max(-gross, 0))
+        if after.settled > after.captured or after.kept > after.refunded:
+            raise Rejected("settlement_differs", "The provider has not taken, or not given back, as much as that.")
+        return after

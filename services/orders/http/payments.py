@@ -6,9 +6,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 
+from services.orders.settings import settings_of
 from services.orders.store.payments import Report
+from services.orders.store.settlements import Settlement
 from services.orders.usecases.payments import take_report
-from shared.contracts.values import Currency, PaymentId
+from services.orders.usecases.settlements import take_settlement
+from shared.contracts.values import Currency, PaymentId, RefundId
 from shared.kernel.database import Tx
 from shared.kernel.http import Body, Call, Id, Routes
 
@@ -22,6 +25,7 @@ class PaymentReport(Body):
 
     payment_id: Id[PaymentId]
     kind: Literal["captured", "failed", "refunded"]
+    refund_id: Id[RefundId] | None = None
     amount: Annotated[int, Field(ge=0, le=MOST)]
     currency: Currency
     psp_ref: Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -39,7 +43,9 @@ class ReportTaken(BaseModel):
     """What was made of it, the same for each repetition."""
 
     payment_id: PaymentId
-    outcome: Literal["applied", "order_not_open", "amount_differs", "currency_differs", "failed", "too_late", "kept"]
+    outcome: Literal[
+        "applied", "order_not_open", "amount_differs", "currency_differs", "failed", "too_late", "refunded", "kept"
+    ]
 
 
 @routes.post("/payments/callbacks/{psp}", signed_by="psp")
@@ -51,3 +57,39 @@ async def take_payment_report(call: Call, tx: Tx, body: PaymentReport) -> Report
     return ReportTaken.model_validate(
         {"payment_id": body.payment_id, "outcome": await take_report(tx, report, call.cause)}
     )
+
+
+MinorUnits = Annotated[int, Field(ge=-MOST, le=MOST)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class SettledPayment(Body):
+    """What is paid over for a payment, `fee` included; a `gross` below zero is kept for what went back to its buyer."""
+
+    payment_id: Id[PaymentId]
+    gross: MinorUnits
+    fee: MinorUnits
+
+
+class SettlementSent(Body):
+    """What the provider pays over at once, in minor units of the payments' currency."""
+
+    settlement_id: Name
+    payments: Annotated[list[SettledPayment], Field(min_length=1, max_length=2_000)]  # what fits a body
+    bank_ref: Name
+
+
+class SettlementTaken(BaseModel):
+    """It is booked; the same answer for each repetition."""
+
+    settlement_id: str
+    payments: int
+
+
+@routes.post("/payments/settlements/{psp}", signed_by="psp")
+async def take_payment_settlement(call: Call, tx: Tx, body: SettlementSent) -> SettlementTaken:
+    """Take a provider's settlement: all of it or nothing, in effect once."""
+    rows = [(row.payment_id, row.gross, row.fee) for row in body.payments]
+    sent = Settlement(call.party, body.settlement_id, body.bank_ref, rows, body.model_dump(mode="json"))
+    await take_settlement(tx, sent, settings_of(call).psp_fee_bearer, call.cause)
+    return SettlementTaken(settlement_id=body.settlement_id, payments=len(rows))

@@ -13,9 +13,9 @@ from shared.kernel.database import Tx, columns
 
 _INSERT_JOURNALS = """
     INSERT INTO journals (journal_id, kind, cause, subject, stream_id, order_id, currency)
-    SELECT journal_id, kind, cause, subject, order_id::text, order_id, currency
-      FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[])
-           AS n (journal_id, kind, cause, subject, order_id, currency)
+    SELECT journal_id, kind, cause, subject, stream_id, order_id, currency
+      FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[])
+           AS n (journal_id, kind, cause, subject, stream_id, order_id, currency)
      ORDER BY journal_id
     ON CONFLICT DO NOTHING
     RETURNING journal_id, posted_at
@@ -24,8 +24,8 @@ _INSERT_JOURNALS = """
 
 async def insert_journals(tx: Tx, journals: Mapping[JournalId, Journal]) -> dict[JournalId, datetime]:
     """Enter journals; those that were posted before are passed over. Returns when the fresh ones were posted."""
-    rows = [(key, j.kind, j.cause, j.subject, j.order_id, j.currency) for key, j in journals.items()]
-    fresh = await tx.fetch(_INSERT_JOURNALS, *columns(rows, 6))
+    rows = [(key, j.kind, j.cause, j.subject, j.stream_id, j.order_id, j.currency) for key, j in journals.items()]
+    fresh = await tx.fetch(_INSERT_JOURNALS, *columns(rows, 7))
     return {row["journal_id"]: row["posted_at"] for row in fresh}
 
 
@@ -70,10 +70,26 @@ _ADVANCE = """
 """
 
 
-async def advance_streams(tx: Tx, counts: Counter[OrderId]) -> dict[OrderId, int]:
+async def advance_streams(tx: Tx, counts: Counter[OrderId]) -> dict[str, int]:
     """Count journals on the locked orders' streams; returns the position of the last of each."""
+    if not counts:
+        return {}
     rows = await tx.fetch(_ADVANCE, *columns(list(counts.items()), 2))
     return {row["order_id"]: row["ledger_events"] for row in rows}
+
+
+_ADVANCE_OTHERS = """
+    INSERT INTO ledger_streams (stream_id, events)
+    SELECT * FROM unnest($1::text[], $2::int[]) AS n (stream_id, count) ORDER BY stream_id
+    ON CONFLICT (stream_id) DO UPDATE SET events = ledger_streams.events + excluded.events
+    RETURNING stream_id, events
+"""
+
+
+async def advance_other_streams(tx: Tx, counts: Counter[str]) -> dict[str, int]:
+    """The same for the streams of statements and payouts."""
+    rows = await tx.fetch(_ADVANCE_OTHERS, *columns(list(counts.items()), 2)) if counts else []
+    return {row["stream_id"]: row["events"] for row in rows}
 
 
 _BALANCES = "SELECT account, currency, amount FROM balances WHERE party = $1 ORDER BY currency, account"

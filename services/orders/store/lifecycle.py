@@ -95,15 +95,15 @@ async def conclude(tx: Tx, endings: Mapping[OrderId, OrderState]) -> dict[OrderI
 
 
 _COMPLETE = """
-    UPDATE orders SET state = 'COMPLETED', version = version + 1
+    UPDATE orders SET state = 'COMPLETED', version = version + 1, events = events + 1
      WHERE order_id = ANY($1::uuid[]) AND state = 'FULFILLED'
-    RETURNING order_id
+    RETURNING order_id, events, now() AS ended_at
 """
 
 
-async def complete(tx: Tx, order_ids: Collection[OrderId]) -> list[OrderId]:
+async def complete(tx: Tx, order_ids: Collection[OrderId]) -> dict[OrderId, Turned]:
     """FULFILLED → COMPLETED."""
-    return [row["order_id"] for row in await tx.fetch(_COMPLETE, list(order_ids))]
+    return _turned(await tx.fetch(_COMPLETE, list(order_ids)))
 
 
 _ASK = """
@@ -136,7 +136,8 @@ async def settle_cancellation(tx: Tx, order_ids: Collection[OrderId]) -> None:
 _MOVE_LINES = """
     UPDATE lines SET state = $2, version = version + 1
      WHERE order_id = ANY($1::uuid[]) AND state = $3
-    RETURNING line_id, order_id, supplier_order_id, supplier_id, state, kind, variant_id, qty, amount, split
+    RETURNING line_id, order_id, supplier_order_id, supplier_id, state, kind, variant_id, qty, amount, split,
+              hold_seconds
 """
 
 
@@ -149,7 +150,8 @@ _MOVE_PARCEL_LINES = """
     UPDATE lines l SET state = n.state, version = version + 1
       FROM unnest($1::uuid[], $2::text[]) AS n (supplier_order_id, state)
      WHERE l.supplier_order_id = n.supplier_order_id AND l.state = $3
-    RETURNING line_id, order_id, l.supplier_order_id, supplier_id, l.state, kind, variant_id, qty, amount, split
+    RETURNING line_id, order_id, l.supplier_order_id, supplier_id, l.state, kind, variant_id, qty, amount, split,
+              hold_seconds
 """
 
 
@@ -159,7 +161,7 @@ async def move_parcel_lines(tx: Tx, to: Mapping[SupplierOrderId, LineState], *, 
 
 
 _LINES = """
-    SELECT line_id, order_id, supplier_order_id, supplier_id, state, kind, variant_id, qty, amount, split
+    SELECT line_id, order_id, supplier_order_id, supplier_id, state, kind, variant_id, qty, amount, split, hold_seconds
       FROM lines WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, ordinal
 """
 
@@ -170,6 +172,25 @@ async def lines(tx: Tx, order_ids: Collection[OrderId]) -> dict[OrderId, list[Li
     for row in await tx.fetch(_LINES, list(order_ids)):
         found.setdefault(row["order_id"], []).append(_line(row))
     return found
+
+
+_PARCEL_LINES = """
+    SELECT line_id, order_id, supplier_order_id, supplier_id, state, kind, variant_id, qty, amount, split, hold_seconds
+      FROM lines WHERE supplier_order_id = ANY($1::uuid[]) ORDER BY order_id, ordinal
+"""
+
+
+async def parcel_lines(tx: Tx, supplier_order_ids: Collection[SupplierOrderId]) -> list[Line]:
+    """The lines of these supplier orders."""
+    return [_line(row) for row in await tx.fetch(_PARCEL_LINES, list(supplier_order_ids))]
+
+
+_ORDERS_OF = "SELECT DISTINCT order_id FROM lines WHERE line_id = ANY($1::uuid[])"
+
+
+async def orders_of(tx: Tx, line_ids: Collection[str]) -> list[OrderId]:
+    """The orders that these lines belong to."""
+    return [row["order_id"] for row in await tx.fetch(_ORDERS_OF, list(line_ids))]
 
 
 _MOVE_PARTS = "UPDATE supplier_orders SET state = $2 WHERE order_id = ANY($1::uuid[]) AND state = $3"

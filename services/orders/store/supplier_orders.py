@@ -78,6 +78,19 @@ async def add_cash(tx: Tx, amounts: Mapping[SupplierOrderId, int]) -> None:
         await tx.execute(_ADD_CASH, *columns(list(amounts.items()), 2))
 
 
+_ADD_DECIDED = """
+    UPDATE supplier_orders s SET cod_decided = cod_decided + n.amount
+      FROM unnest($1::uuid[], $2::bigint[]) AS n (supplier_order_id, amount)
+     WHERE s.supplier_order_id = n.supplier_order_id
+"""
+
+
+async def add_decided(tx: Tx, amounts: Mapping[SupplierOrderId, int]) -> None:
+    """What somebody was found to bear of what the courier took too little, in minor units."""
+    if amounts:
+        await tx.execute(_ADD_DECIDED, *columns(list(amounts.items()), 2))
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A supplier order as its supplier sees it; `lines` as JSON."""
@@ -92,8 +105,9 @@ class Listed:
 
 
 # Newest first: an id is a UUIDv7 and sorts by its time.
-_LIST = """
-    SELECT s.*, o.order_no, o.state AS order_state, o.payment_mode, o.currency, o.placed_at,
+_OF_PART = ", ".join(f"s.{name}" for name in _COLUMNS.split(", "))
+_LIST = f"""
+    SELECT {_OF_PART}, o.order_no, o.state AS order_state, o.payment_mode, o.currency, o.placed_at,
            (SELECT jsonb_agg(jsonb_build_object('line_id', l.line_id, 'kind', l.kind, 'variant_id', l.variant_id,
                                                 'qty', l.qty, 'amount', l.amount, 'state', l.state) ORDER BY l.ordinal)
               FROM lines l WHERE l.supplier_order_id = s.supplier_order_id) AS lines
@@ -101,7 +115,7 @@ _LIST = """
      WHERE ($1::uuid IS NULL OR s.supplier_id = $1) AND ($2::text IS NULL OR s.state = $2)
        AND ($3::uuid IS NULL OR s.supplier_order_id < $3)
      ORDER BY s.supplier_order_id DESC LIMIT $4
-"""
+"""  # noqa: S608
 
 
 async def page(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.orders.domain import ledger
+from services.orders.domain import journals
 from services.orders.domain.ledger import Entry, Journal, Occasion
 from services.orders.domain.order import Placed
 from services.orders.domain.split import Amount, Part
@@ -23,7 +23,9 @@ ON = Occasion(OrderId("o"), "CNY", "cause-1")
 
 def captured(order: Placed, cause: str = "cause-1", amount: int = 100) -> Posting:
     on = Occasion(order.order_id, "CNY", cause)
-    return Posting(ledger.payment_captured(on, "p", amount), Cause())
+    journal = journals.payment_captured(on, "p", amount)
+    assert journal is not None
+    return Posting(journal, Cause())
 
 
 async def posted(journey: Journey, *postings: Posting) -> list[LedgerPosted]:
@@ -40,7 +42,7 @@ async def posted(journey: Journey, *postings: Posting) -> list[LedgerPosted]:
 def test_a_journal_that_does_not_sum_to_zero_can_not_be_made() -> None:
     entries = (Entry("bank", debit=100), Entry("losses", credit=99))
     with pytest.raises(ValueError, match="does not sum to zero"):
-        Journal("cod_collected", "c", "s", OrderId("o"), "CNY", entries)
+        Journal("cod_collected", "c", "s", "o", OrderId("o"), "CNY", entries)
 
 
 @pytest.mark.parametrize(("debit", "credit"), [(0, 0), (1, 1), (-1, 0)])
@@ -55,7 +57,7 @@ def test_a_delivered_line_belongs_to_its_parties_by_its_split() -> None:
         Part(kind, kind, None, Amount(amount, "CNY"))  # type: ignore[arg-type]
         for kind, amount in money.items()
     )
-    journal = ledger.line_delivered(ON, LineId("l"), split)
+    journal = journals.line_delivered(ON, LineId("l"), split)
     assert journal is not None
     assert {(entry.account, entry.party): entry.credit - entry.debit for entry in journal.entries} == {
         ("buyer_deposits", None): -1_000,
@@ -68,8 +70,8 @@ def test_a_delivered_line_belongs_to_its_parties_by_its_split() -> None:
 
 def test_a_line_that_cost_nothing_books_nothing() -> None:
     nothing = Part("supplier", "s", None, Amount(0, "CNY"))
-    assert ledger.line_delivered(ON, LineId("l"), (nothing,)) is None
-    assert ledger.refund_approved(ON, "l", 0) is None
+    assert journals.line_delivered(ON, LineId("l"), (nothing,)) is None
+    assert journals.refund_approved(ON, "l", 0) is None
 
 
 # Posting ------------------------------------------------------------------------------------------------------------
@@ -290,8 +292,8 @@ async def test_a_load_tests_parcels_leave_the_books_alone(journey: Journey) -> N
 
 
 def test_a_posting_of_another_cause_is_another_journal() -> None:
-    one = ledger.cod_collected(ON, ShipmentId("s"), "sandbox", 5)
-    assert ledger.cod_collected(replace(ON, cause="cause-2"), ShipmentId("s"), "sandbox", 5) != one
+    cash = journals.Cash(ShipmentId("s"), "sandbox")
+    assert journals.cod_collected(replace(ON, cause="cause-2"), cash, 5) != journals.cod_collected(ON, cash, 5)
 
 
 async def test_cash_told_again_after_its_parcel_was_lost_is_due_back_once(journey: Journey) -> None:

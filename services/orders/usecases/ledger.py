@@ -9,6 +9,7 @@ from datetime import datetime
 
 from services.orders.domain.ledger import Journal
 from services.orders.store import ledger as store
+from services.orders.store import payouts as payouts_store
 from services.orders.store.ledger import Booked
 from shared.contracts.event import Cause
 from shared.contracts.orders import LedgerEntry, LedgerPosted
@@ -42,15 +43,22 @@ async def post(tx: Tx, postings: Sequence[Posting]) -> list[LedgerPosted]:
         return []
     journals = {key: each.journal for key, each in fresh.items()}
     await store.insert_entries(tx, journals)
-    counts = Counter(journal.order_id for journal in journals.values())
-    last = await store.advance_streams(tx, counts)
+    of_orders = Counter(journal.order_id for journal in journals.values() if journal.order_id)
+    others = Counter(journal.stream_id for journal in journals.values() if journal.order_id is None)
+    last = await store.advance_streams(tx, of_orders) | await store.advance_other_streams(tx, others)
     await store.add_to_balances(tx, _deltas(list(journals.values())))
-    return _told(fresh, posted, {order_id: last[order_id] - count for order_id, count in counts.items()})
+    before = {stream: last[stream] - count for stream, count in (of_orders + others).items()}
+    return _told(fresh, posted, before)
+
+
+def postings(because: Cause, *journals: Journal | None) -> list[Posting]:
+    """Those journals that move money, of one cause."""
+    return [Posting(journal, because) for journal in journals if journal]
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """A party's money in minor units; `paid` stays zero until there are payouts."""
+    """A party's money in minor units; `paid` is what the bank has paid them."""
 
     party: str
     currency: str
@@ -72,7 +80,7 @@ async def balance(tx: Tx, party: str, currency: str | None) -> Balance:
         held=sums.get("payable:held", 0),
         available=sums.get("payable:available", 0),
         in_payout=sums.get("payable:in_payout", 0),
-        paid=0,
+        paid=await payouts_store.paid(tx, party, chosen),
         entries=await store.newest_entries(tx, party, chosen, SHOWN, NEWEST),
     )
 
@@ -97,18 +105,19 @@ def _deltas(journals: Sequence[Journal]) -> Counter[tuple[str, str, str]]:
 
 
 def _told(
-    fresh: Mapping[JournalId, Posting], posted: Mapping[JournalId, datetime], before: dict[OrderId, int]
+    fresh: Mapping[JournalId, Posting], posted: Mapping[JournalId, datetime], before: dict[str, int]
 ) -> list[LedgerPosted]:
     told = []
     for key, posting in fresh.items():
-        before[posting.journal.order_id] += 1
-        told.append(_event(key, posting.journal, posted[key]).at(before[posting.journal.order_id], posting.because))
+        stream = posting.journal.stream_id
+        before[stream] += 1
+        told.append(_event(key, posting.journal, posted[key]).at(before[stream], posting.because))
     return told
 
 
 def _event(journal_id: JournalId, journal: Journal, posted_at: datetime) -> LedgerPosted:
     return LedgerPosted(
-        stream_id=journal.order_id,
+        stream_id=journal.stream_id,
         journal_id=journal_id,
         kind=journal.kind,
         cause_id=journal.cause,

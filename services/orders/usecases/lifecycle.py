@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import orjson
 
+from services.orders.domain.journals import Payer
 from services.orders.domain.lifecycle import (
     Asker,
     Cancellation,
@@ -21,6 +22,7 @@ from services.orders.domain.lifecycle import (
 )
 from services.orders.store import lifecycle as store
 from services.orders.store import payments as payments_store
+from services.orders.store import refunds as refunds_store
 from services.orders.store import supplier_orders as parts_store
 from services.orders.store.lifecycle import Note, Turned
 from services.orders.usecases import stock
@@ -31,10 +33,11 @@ from shared.contracts.orders import (
     LineOutcome,
     OrderCancelled,
     OrderClosed,
+    OrderCompleted,
     OrderExpired,
     OrderFulfilled,
 )
-from shared.contracts.values import LineState, Money, OrderId, OrderState, SupplierOrderId, VariantId
+from shared.contracts.values import Bearer, LineState, Money, OrderId, OrderState, SupplierOrderId, VariantId
 from shared.kernel import outbox, timers
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
@@ -177,11 +180,18 @@ async def expire_orders(tx: Tx, due: Sequence[Timer]) -> None:
 
 
 async def complete_orders(tx: Tx, due: Sequence[Timer]) -> None:
-    """Close the after-sale window of fulfilled orders."""
+    """Close the after-sale window of fulfilled orders; one with an open refund is completed when that ends."""
     locked = await store.lock(tx, [OrderId(timer.subject) for timer in due])
-    completed = await store.complete(tx, locked)
-    await store.move_lines(tx, completed, "COMPLETED", only_from="DELIVERED")
-    await store.note(tx, [Note(order_id, "OrderCompleted") for order_id in completed])
+    because = {OrderId(t.subject): inherited(locked[OrderId(t.subject)], t.cause) for t in due if t.subject in locked}
+    turned = await store.complete(tx, locked.keys() - await refunds_store.open_orders(tx, locked))
+    await store.move_lines(tx, turned, "COMPLETED", only_from="DELIVERED")
+    await store.note(tx, [Note(order_id, "OrderCompleted") for order_id in turned])
+    outcomes = await _outcomes(tx, {order_id: locked[order_id] for order_id in turned})
+    completed = [
+        OrderCompleted(**outcomes[order_id], completed_at=end.at).at(end.position, because[order_id])
+        for order_id, end in turned.items()
+    ]
+    await outbox.append(tx, completed)
 
 
 async def conclude(
@@ -196,6 +206,19 @@ async def conclude(
     told = [_concluded(orders[one], lines[one], fulfilled=one in fulfilled, end=end) for one, end in turned.items()]
     await store.note(tx, [Note(event.order_id, type(event).__name__) for event in told])
     return [event.at(turned[event.order_id].position, because[event.order_id]) for event in told]
+
+
+async def lock_known(tx: Tx, order_ids: Collection[OrderId]) -> dict[OrderId, Order]:
+    """The orders that somebody tells of, locked. Raises `unknown_order` when one is none of ours."""
+    orders = await store.lock(tx, order_ids)
+    if unknown := set(order_ids) - orders.keys():
+        raise Rejected("unknown_order", f"Logistics tells of orders that are none of ours: {sorted(unknown)}")
+    return orders
+
+
+def payer_of(bearer: Bearer, supplier_id: str, order: Order) -> Payer:
+    """Who bears a cost of an order's parcel."""
+    return Payer(bearer, order.creator_id if bearer == "creator" else supplier_id)
 
 
 async def own_order(tx: Tx, order_id: OrderId, asker: Asker) -> Order:

@@ -1,4 +1,4 @@
-"""What parcels, and the cash the courier took for them, make of supplier orders, lines and the books.
+"""What parcels make of supplier orders, lines and the books.
 
 Logistics has decided when its events arrive here, so none is refused: what does not fit a supplier order's state is
 written on the timeline and changes nothing else. Parcels and cash travel on two topics: either may come first.
@@ -10,24 +10,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.orders.domain import ledger
+from services.orders.domain import journals
 from services.orders.domain.ledger import Journal, Occasion
 from services.orders.domain.lifecycle import Line, Order, SupplierOrder, SupplierOrderState
+from services.orders.domain.refunds import Piece
 from services.orders.store import lifecycle as store
 from services.orders.store import supplier_orders as parts_store
 from services.orders.store.lifecycle import Note
-from services.orders.usecases import stock
-from services.orders.usecases.ledger import Posting, post
-from services.orders.usecases.lifecycle import (
-    conclude,
-    inherited,
-    move_stock,
-)
+from services.orders.usecases import commissions, risk, stock
+from services.orders.usecases.ledger import Posting, post, postings
+from services.orders.usecases.lifecycle import conclude, inherited, lock_known, move_stock, payer_of
+from services.orders.usecases.refunds import Back, give_back
 from shared.contracts.event import Cause
 from shared.contracts.logistics import (
     CancellationRefused,
     ShipmentCancelled,
-    ShipmentCOD,
     ShipmentCreated,
     ShipmentDelivered,
     ShipmentHandedOver,
@@ -35,18 +32,17 @@ from shared.contracts.logistics import (
     ShipmentState,
     ShipmentStatusChanged,
 )
-from shared.contracts.values import LineState, OrderId, ParcelState, SupplierOrderId
-from shared.kernel import outbox
+from shared.contracts.values import LineId, LineState, OrderId, ParcelState, SupplierOrderId
+from shared.kernel import outbox, timers
 from shared.kernel.database import Tx
-from shared.kernel.errors import Rejected
 from shared.kernel.outbox import Told
 
 GONE: Final[frozenset[ParcelState]] = frozenset({"LOST", "DAMAGED"})
-UNDELIVERED: Final[frozenset[SupplierOrderState]] = frozenset({"CANCELLED", "RETURNED", "LOST", "RELEASED"})
+RELEASE_LINE = "release_line"  # timer, set when a line is delivered
 
 # What a timeline shows of a parcel's event, as far as the event has it.
 _SHOWN = {"supplier_order_id", "shipment_id", "parcel_state", "carrier", "waybill", "attempt", "reason", "restock"} | {
-    f"{what}_at" for what in ("handed_over", "changed", "failed", "delivered", "returned", "cancelled", "collected")
+    f"{what}_at" for what in ("handed_over", "changed", "failed", "delivered", "returned", "cancelled")
 }
 
 
@@ -85,10 +81,13 @@ class Moved:
 
 
 async def learn_shipments(tx: Tx, events: Sequence[ShipmentCreated]) -> None:
-    """Remember which parcel carries which supplier order."""
-    await _lock(tx, events)
+    """Remember which parcel carries which supplier order, and what its lines will earn."""
+    orders = await _lock(tx, events)
     await parts_store.remember_shipments(tx, {event.supplier_order_id: event.shipment_id for event in events})
     await _note(tx, events)
+    real = [event.supplier_order_id for event in events if not orders[event.order_id].loadtest]
+    planned = await store.parcel_lines(tx, real) if real else []
+    await outbox.append(tx, await commissions.estimate(tx, planned, orders, _because(events, orders)))
 
 
 async def call_parcels_off(tx: Tx, events: Sequence[ShipmentCancelled], *, after_sale_seconds: float) -> None:
@@ -96,7 +95,7 @@ async def call_parcels_off(tx: Tx, events: Sequence[ShipmentCancelled], *, after
     moved = await _move(tx, events, CALL_OFF, {event.supplier_order_id: "CANCELLED" for event in events})
     await store.settle_cancellation(tx, moved.orders)
     told = await move_stock(tx, stock.release, moved.lines, moved.because)
-    await _wind_up(tx, moved, told, _refunds(moved), after_sale_seconds)
+    await _undo(tx, moved, told, after_sale_seconds)
 
 
 async def refuse_cancellations(tx: Tx, events: Sequence[CancellationRefused]) -> None:
@@ -113,10 +112,26 @@ async def ship_lines(tx: Tx, events: Sequence[ShipmentHandedOver]) -> None:
     await outbox.append(tx, await move_stock(tx, stock.sell, moved.lines, moved.because))
 
 
-async def deliver_lines(tx: Tx, events: Sequence[ShipmentDelivered], *, after_sale_seconds: float) -> None:
-    """The buyer has them: each line's money belongs to its parties, held until the after-sale window closes."""
+async def deliver_lines(
+    tx: Tx, events: Sequence[ShipmentDelivered], *, after_sale_seconds: float, hold_seconds: float
+) -> None:
+    """The buyer has them: each line's money belongs to its parties, held for a while and until the money is there."""
     moved = await _move(tx, events, DELIVER, {event.supplier_order_id: "DELIVERED" for event in events})
-    await _wind_up(tx, moved, [], _earnings(moved), after_sale_seconds)
+    await risk.learn(tx, moved.parts, moved.orders, moved.events)
+    posted = await post(tx, _earnings(moved))
+    holds = {line.line_id: line.hold_seconds or hold_seconds for line in moved.lines}
+    earned = await commissions.earn(tx, moved.lines, moved.orders, moved.because, holds)
+    await _await_holds(tx, moved, holds)
+    ended = await conclude(tx, moved.orders, moved.because, after_sale_seconds)
+    await outbox.append(tx, [*posted, *earned, *ended])
+
+
+async def _await_holds(tx: Tx, moved: Moved, holds: Mapping[LineId, float]) -> None:
+    for seconds in sorted(set(holds.values())):  # the platform's own, and those that offers name
+        due = {
+            str(line.line_id): moved.because[line.order_id] for line in moved.lines if holds[line.line_id] == seconds
+        }
+        await timers.schedule_each(tx, RELEASE_LINE, due, seconds)
 
 
 async def take_lines_back(tx: Tx, events: Sequence[ShipmentReturned], *, after_sale_seconds: float) -> None:
@@ -128,7 +143,8 @@ async def take_lines_back(tx: Tx, events: Sequence[ShipmentReturned], *, after_s
     fit = {event.supplier_order_id for event in events if event.restock}
     back = [line for line in moved.lines if line.supplier_order_id in fit]
     told = await move_stock(tx, stock.restock, back, moved.because)
-    await _wind_up(tx, moved, told, _refunds(moved), after_sale_seconds)
+    await risk.learn(tx, moved.parts, moved.orders, moved.events)
+    await _undo(tx, moved, told, after_sale_seconds, _charges(moved, events))
 
 
 async def follow_parcels(tx: Tx, events: Sequence[ShipmentStatusChanged], *, after_sale_seconds: float) -> None:
@@ -137,7 +153,7 @@ async def follow_parcels(tx: Tx, events: Sequence[ShipmentStatusChanged], *, aft
     gone = [event for event in events if event.parcel_state in GONE]
     if gone:
         moved = await _move(tx, gone, LOSE, {event.supplier_order_id: "LOST" for event in gone})
-        await _wind_up(tx, moved, [], _refunds(moved), after_sale_seconds)
+        await _undo(tx, moved, [], after_sale_seconds)
 
 
 async def note_parcels(tx: Tx, events: Sequence[ShipmentState]) -> None:
@@ -145,51 +161,12 @@ async def note_parcels(tx: Tx, events: Sequence[ShipmentState]) -> None:
     await _note(tx, events)
 
 
-async def collect_cash(tx: Tx, events: Sequence[ShipmentCOD]) -> None:
-    """Book what couriers took, once a collection; for a parcel known not to be delivered it is due back at once."""
-    orders = await _lock(tx, events)
-    parts = await parts_store.read(tx, [event.supplier_order_id for event in events])
-    booked = [event for event in events if not orders[event.order_id].loadtest and event.collected.amount > 0]
-    told = await post(tx, [_cash(event) for event in booked])
-    fresh = {event.cause_id for event in told}
-    taken = [event for event in booked if _collection(event) in fresh]
-    idle = [event for event in taken if parts[event.supplier_order_id].state in UNDELIVERED]
-    told += await post(tx, [each for each in map(_cash_due_back, idle) if each])
-    await parts_store.add_cash(tx, {event.supplier_order_id: event.collected.amount for event in taken})
-    await store.note(tx, [_cash_note(event) for event in taken])
-    await outbox.append(tx, told)
+def _because(events: Sequence[ShipmentState], orders: Mapping[OrderId, Order]) -> dict[OrderId, Cause]:
+    return {event.order_id: inherited(orders[event.order_id], event.as_cause()) for event in events}
 
 
-def _cash(event: ShipmentCOD) -> Posting:
-    journal = ledger.cod_collected(_occasion(event), event.shipment_id, event.carrier, event.collected.amount)
-    return Posting(journal, event.as_cause())
-
-
-def _cash_due_back(event: ShipmentCOD) -> Posting | None:
-    journal = ledger.refund_approved(_occasion(event), event.shipment_id, event.collected.amount)
-    return Posting(journal, event.as_cause()) if journal else None
-
-
-def _occasion(event: ShipmentCOD) -> Occasion:
-    """The collection's id, not the event's, is the cause: told twice it is the same money."""
-    return Occasion(event.order_id, event.collected.currency, _collection(event))
-
-
-def _collection(event: ShipmentCOD) -> str:
-    return f"collection:{event.collection_id}"
-
-
-def _cash_note(event: ShipmentCOD) -> Note:
-    shown = event.model_dump(mode="json", include=_SHOWN | {"collected", "method"})
-    return Note(event.order_id, "ShipmentCOD", shown)
-
-
-async def _lock(tx: Tx, events: Sequence[ShipmentState | ShipmentCOD]) -> dict[OrderId, Order]:
-    orders = await store.lock(tx, [event.order_id for event in events])
-    unknown = {event.order_id for event in events} - orders.keys()
-    if unknown:
-        raise Rejected("unknown_order", f"Logistics tells of orders that are none of ours: {sorted(unknown)}")
-    return orders
+async def _lock(tx: Tx, events: Sequence[ShipmentState]) -> dict[OrderId, Order]:
+    return await lock_known(tx, [event.order_id for event in events])
 
 
 async def _move(tx: Tx, events: Sequence[ShipmentState], step: Step, to: Mapping[SupplierOrderId, LineState]) -> Moved:
@@ -199,49 +176,66 @@ async def _move(tx: Tx, events: Sequence[ShipmentState], step: Step, to: Mapping
     parts = await store.move_parcels(tx, list(to), step.part_to, only_from=step.part_from, cancellation=answer)
     lines = await store.move_parcel_lines(tx, {each: to[each] for each in parts}, only_from=step.line_from)
     await _note(tx, events)
-    because = {event.order_id: inherited(orders[event.order_id], event.as_cause()) for event in events}
-    return Moved(orders, because, {event.supplier_order_id: event for event in events}, parts, lines)
+    return Moved(orders, _because(events, orders), {event.supplier_order_id: event for event in events}, parts, lines)
 
 
-async def _wind_up(
-    tx: Tx, moved: Moved, told: Sequence[Told], postings: Sequence[Posting], after_sale_seconds: float
+async def _undo(
+    tx: Tx, moved: Moved, told: Sequence[Told], after_sale_seconds: float, charges: Sequence[Posting] = ()
 ) -> None:
-    """Post, end the orders whose last line has ended, tell."""
-    posted = await post(tx, postings)
+    """Nothing of these parcels reached the buyer: what was paid goes back, nothing is earned, orders may be over."""
+    back = await give_back(tx, _backs(moved))
+    posted = await post(tx, charges)
+    voided = await commissions.void(tx, moved.lines, moved.because)
     ended = await conclude(tx, moved.orders, moved.because, after_sale_seconds)
-    await outbox.append(tx, [*told, *posted, *ended])
+    await outbox.append(tx, [*told, *back, *posted, *voided, *ended])
 
 
 def _earnings(moved: Moved) -> list[Posting]:
     lines = [line for line in moved.lines if not moved.orders[line.order_id].loadtest]
-    journals = [
-        (line, ledger.line_delivered(moved.occasion(line.supplier_order_id), line.line_id, line.split))
+    earned = [
+        (line, journals.line_delivered(moved.occasion(line.supplier_order_id), line.line_id, line.split))
         for line in lines
     ]
-    return [moved.posting(line.supplier_order_id, journal) for line, journal in journals if journal]
+    return [moved.posting(line.supplier_order_id, journal) for line, journal in earned if journal]
 
 
-def _refunds(moved: Moved) -> list[Posting]:
+def _backs(moved: Moved) -> list[Back]:
     """What was paid for lines that were never delivered: a prepaid line's amount, the cash of a COD parcel."""
-    journals = [(line.supplier_order_id, _paid_back(moved, line)) for line in moved.lines]
-    journals += [(part_id, _cash_back(moved, part)) for part_id, part in moved.parts.items()]
-    real = [(part_id, journal) for part_id, journal in journals if journal and not _loadtest(moved, part_id)]
-    return [moved.posting(part_id, journal) for part_id, journal in real]
+    backs = [_line_back(moved, line) for line in moved.lines if moved.orders[line.order_id].prepaid]
+    return backs + [_cash_back(moved, part) for part in moved.parts.values()]
 
 
-def _paid_back(moved: Moved, line: Line) -> Journal | None:
-    if not moved.orders[line.order_id].prepaid:
-        return None
-    return ledger.refund_approved(moved.occasion(line.supplier_order_id), line.line_id, line.amount, line.line_id)
+def _line_back(moved: Moved, line: Line) -> Back:
+    on, piece = moved.occasion(line.supplier_order_id), Piece(line.line_id, line.qty, line.amount)
+    owed = journals.refund_approved(on, line.line_id, line.amount, line.line_id)
+    return _back(moved, line.supplier_order_id, owed, (piece,))
 
 
-def _cash_back(moved: Moved, part: SupplierOrder) -> Journal | None:
+def _cash_back(moved: Moved, part: SupplierOrder) -> Back:
     subject = moved.events[part.supplier_order_id].shipment_id
-    return ledger.refund_approved(moved.occasion(part.supplier_order_id), subject, part.cod_collected or 0)
+    owed = journals.refund_approved(moved.occasion(part.supplier_order_id), subject, part.cod_collected or 0)
+    return _back(moved, part.supplier_order_id, owed)
 
 
-def _loadtest(moved: Moved, part_id: SupplierOrderId) -> bool:
-    return moved.orders[moved.events[part_id].order_id].loadtest
+def _back(moved: Moved, part_id: SupplierOrderId, owed: Journal | None, lines: tuple[Piece, ...] = ()) -> Back:
+    event = moved.events[part_id]
+    order, cause = moved.orders[event.order_id], moved.because[event.order_id]
+    return Back(order, part_id, event.parcel_state.lower(), owed, cause, lines)
+
+
+def _charges(moved: Moved, events: Sequence[ShipmentReturned]) -> list[Posting]:
+    """What the carriers ask for the ways back."""
+    charged = [each for each in events if each.return_charge and each.supplier_order_id in moved.parts]
+    return [posting for event in charged for posting in postings(event.as_cause(), _return_charge(moved, event))]
+
+
+def _return_charge(moved: Moved, event: ShipmentReturned) -> Journal | None:
+    assert event.return_charge and event.carrier, "a parcel that came back was carried"
+    payer = payer_of(event.charge_bearer or "supplier", event.supplier_id, moved.orders[event.order_id])
+    on = moved.occasion(event.supplier_order_id)
+    return journals.return_charged(
+        on, journals.Cash(event.shipment_id, event.carrier), payer, event.return_charge.amount
+    )
 
 
 async def _note(tx: Tx, events: Sequence[ShipmentState]) -> None:

@@ -14,7 +14,6 @@ from .commissions import (
     CommissionPaid,
     CommissionReversed,
     CommissionVoided,
-    WaitsFor,
 )
 from .ledger import LedgerEntry, LedgerPosted
 from .lifecycle import (
@@ -122,5 +121,4 @@ __all__ = [
     "StockShort",
     "SupplierOrder",
     "Totals",
-    "WaitsFor",
 ]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import AwareDatetime, Field
 
 from ..event import Event, Topic
-from ..values import CommissionState, ContentId, EntryPoint, GroupId, LineId, Money, OrderId, PartyKind, Value
+from ..values import CommissionState, ContentId, EntryPoint, GroupId, LineId, Money, OrderId, PartyKind, Value, WaitsFor
 from .topics import COMMISSIONS
-
-WaitsFor = Literal["delivery", "hold", "cash_banked", "provider_settlement", "shortage_decided"]
 
 
 class BalanceAfter(Value):

@@ -1,0 +1,68 @@
+"""What each fact books: the table of the ledger, a function a row. None stands for a fact that moves no money."""
+
+from __future__ import annotations
+
+from .cash import (
+    Cash,
+    Fees,
+    Payer,
+    banking_reversed,
+    cash_over,
+    charge_settled,
+    cod_banked,
+    cod_collected,
+    cod_remitted,
+    fee_passed_on,
+    owed_to_carrier,
+    remittance_borne,
+    remitted_over,
+    return_charged,
+    shortage_borne,
+)
+from .orders import (
+    Owed,
+    held_again,
+    line_delivered,
+    payment_captured,
+    payment_settled,
+    refund_approved,
+    refund_of_delivered,
+    refund_paid,
+    refund_returned,
+    refund_to_wallet,
+    released,
+)
+from .payouts import payout_failed, payout_paid, payout_requested, payout_returned
+
+__all__ = [
+    "Cash",
+    "Fees",
+    "Owed",
+    "Payer",
+    "banking_reversed",
+    "cash_over",
+    "charge_settled",
+    "cod_banked",
+    "cod_collected",
+    "cod_remitted",
+    "fee_passed_on",
+    "held_again",
+    "line_delivered",
+    "owed_to_carrier",
+    "payment_captured",
+    "payment_settled",
+    "payout_failed",
+    "payout_paid",
+    "payout_requested",
+    "payout_returned",
+    "refund_approved",
+    "refund_of_delivered",
+    "refund_paid",
+    "refund_returned",
+    "refund_to_wallet",
+    "released",
+    "remittance_borne",
+    "remitted_over",
+    "return_charged",
+    "shortage_borne",
+]
