@@ -8,7 +8,8 @@ from pydantic import AwareDatetime, BaseModel
 
 from services.orders.domain import codes
 from services.orders.domain.payments import OPEN
-from services.orders.settings import Settings, settings_of
+from services.orders.http.intake import settings_of
+from services.orders.settings import Settings
 from services.orders.store import orders as store
 from services.orders.usecases.ledger import refund_due
 from shared.contracts.orders import Totals
