@@ -23,7 +23,6 @@ SETTLEMENTS: Final = f"/payments/settlements/{PROVIDER}"
 HEARS: Final = (PaymentCaptured, PaymentRefunded, PaymentSettled)
 FEE_PPM: Final = 6_000  # 0.6 %
 MOST_ROWS: Final = 1_000  # in a settlement: its body stays below the 256 KiB that the platform reads
-HOME: Final = "CNY"  # the currency of a settlement that names none
 _NAMES = uuid.UUID("8f0f2a6d-2d5c-5f59-9d7e-4b8c6e1a3f05")
 
 
@@ -94,7 +93,7 @@ class Settling:
         return sum(account.owed() != 0 for account in self.accounts.values())
 
     def _due(self) -> Iterator[tuple[str, list[Row]]]:
-        """Settlements that could be sent now: a currency and its rows."""
+        """Settlements that could be sent now: a currency, which is its payments' own, and its rows."""
         rows: defaultdict[str, list[Row]] = defaultdict(list)
         for payment_id, account in sorted(self.accounts.items()):
             if gross := account.owed():
@@ -110,7 +109,6 @@ class Settling:
             "settlement_id": f"stl_{name}",
             "payments": payments,
             "bank_ref": f"psp_{name}",
-            **({} if currency == HOME else {"currency": currency}),
         }
         answer = await self.calls.until_taken(SETTLEMENTS, f"{PROVIDER}-settlement-{name}", body)
         taken = answer is not None and answer.is_success

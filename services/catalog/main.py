@@ -1,36 +1,43 @@
-"""Wiring: settings, the HTTP application, the worker."""
+"""Wiring: settings, the HTTP application, the worker; each of these two made when it is asked for."""
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from typing import TYPE_CHECKING
 
-from services.catalog import consumers, domain, http
+from services.catalog import consumers, domain
 from services.catalog.settings import Settings
 from shared.contracts import catalog as events
 from shared.kernel import service
 from shared.kernel.database import Database
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
 
 def build_api(settings: Settings, database: Database | None = None) -> FastAPI:
     """The HTTP application; `database` is opened from the settings when none is given."""
-    app = service.api(settings, http.routes, codes=domain.CODES, database=database)
+    from services.catalog import http  # here, so that a worker starts without FastAPI
+    from shared.kernel.http import api
+
+    app = api(settings, http.routes, codes=domain.CODES, database=database)
     app.state.rules = domain.Rules(settings.currency, settings.notice_seconds, settings.hold_seconds)
     return app
 
 
+PUBLISHES = (
+    events.SupplierOnboarded,
+    events.ProductPublished,
+    events.ProductWithdrawn,
+    events.PriceChanged,
+    events.StockAdjusted,
+    events.OfferPublished,
+    events.OfferTermsChanged,
+    events.OfferEnded,
+)
+
+
 settings = Settings.load()
-api = build_api(settings)
-worker = service.worker(
-    settings,
-    consumers.reactions(),
-    publishes=(
-        events.SupplierOnboarded,
-        events.ProductPublished,
-        events.ProductWithdrawn,
-        events.PriceChanged,
-        events.StockAdjusted,
-        events.OfferPublished,
-        events.OfferTermsChanged,
-        events.OfferEnded,
-    ),
+__getattr__ = service.parts(
+    api=lambda: build_api(settings),
+    worker=lambda: service.worker(settings, consumers.reactions(), PUBLISHES),
 )

@@ -1,9 +1,11 @@
-"""Wiring: settings → api, what is in front of it, and worker."""
+"""Wiring: settings → api, what is in front of it, and worker; each made when it is asked for."""
 
 from __future__ import annotations
 
-from services.orders import consumers, domain, http
-from services.orders.http import intake
+from functools import cache
+from typing import TYPE_CHECKING
+
+from services.orders import consumers, domain
 from services.orders.settings import Settings
 from shared.contracts.orders import (
     AvailabilityChanged,
@@ -46,7 +48,11 @@ from shared.contracts.orders import (
     StockShort,
 )
 from shared.kernel import service
-from shared.kernel.http import Front
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from shared.kernel.http import Front
 
 PUBLISHES = (
     *(OrderPlaced, OrderConfirmed, OrderCancelled, OrderExpired, OrderFulfilled, OrderClosed, OrderCompleted),
@@ -60,8 +66,33 @@ PUBLISHES = (
 )
 
 settings = Settings.load()
-desk = intake.Desk(settings)
-api = service.api(settings, http.routes, codes=domain.CODES, stored=domain.STORED, lifespan=desk.running)
-api.state.settings, api.state.desk = settings, desk
-front = Front(api, {intake.PLACE: desk.place, intake.PLACE_MANY: desk.place_many})
-worker = service.worker(settings, consumers.reactions(settings), PUBLISHES)
+
+
+@cache
+def build_api() -> FastAPI:
+    """The HTTP application, with the desk where orders are taken in."""
+    from services.orders import http  # here, so that a worker starts without FastAPI
+    from services.orders.http.intake import Desk
+    from shared.kernel.http import api
+
+    desk = Desk(settings)
+    app = api(settings, http.routes, codes=domain.CODES, stored=domain.STORED, lifespan=desk.running)
+    app.state.settings, app.state.desk = settings, desk
+    return app
+
+
+def build_front() -> Front:
+    """What is in front of it: orders come by the thousand."""
+    from services.orders.http import intake
+    from shared.kernel.http import Front
+
+    app = build_api()
+    desk = app.state.desk
+    return Front(app, {intake.PLACE: desk.place, intake.PLACE_MANY: desk.place_many})
+
+
+__getattr__ = service.parts(
+    api=build_api,
+    front=build_front,
+    worker=lambda: service.worker(settings, consumers.reactions(settings), PUBLISHES),
+)

@@ -13,7 +13,6 @@ from services.orders.domain.risk import Policy
 from services.orders.domain.touch import Keys, parse_keys
 from shared.contracts.values import Currency, Money, Ppm, VariantId
 from shared.kernel.group_commit import Limits
-from shared.kernel.http import Call
 from shared.kernel.settings import Port, ServiceSettings
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -111,12 +110,6 @@ class Settings(ServiceSettings):
         """The storefront's keys by id; a rotated file counts from the next order on."""
         file = self.secrets_dir / TOUCH_KEYS if self.secrets_dir else None
         return _read_keys(file, file.stat().st_mtime_ns) if file and file.is_file() else {}
-
-
-def settings_of(call: Call) -> Settings:
-    """The settings of the application that serves this call; `main.py` puts them there."""
-    settings: Settings = call.request.app.state.settings
-    return settings
 
 
 @lru_cache(maxsize=2)

@@ -1,22 +1,28 @@
-"""Wiring: settings, the HTTP application, the worker."""
+"""Wiring: settings, the HTTP application, the worker; each of these two made when it is asked for."""
 
 from __future__ import annotations
 
-import httpx
-from fastapi import FastAPI
+from typing import TYPE_CHECKING
 
-from services.storefront import consumers, domain, http
+from services.storefront import consumers, domain
 from services.storefront.settings import Settings
 from shared.contracts import storefront as events
 from shared.kernel import service
 from shared.kernel.database import Database
+
+if TYPE_CHECKING:
+    import httpx
+    from fastapi import FastAPI
 
 
 def build_api(
     settings: Settings, database: Database | None = None, orders: httpx.AsyncBaseTransport | None = None
 ) -> FastAPI:
     """The HTTP application; what is not given is opened from the settings."""
-    app = service.api(
+    from services.storefront import http  # here, so that a worker starts without FastAPI
+    from shared.kernel.http import api
+
+    app = api(
         settings,
         http.routes,
         codes=domain.CODES,
@@ -28,20 +34,21 @@ def build_api(
     return app
 
 
+PUBLISHES = (
+    events.CreatorRegistered,
+    events.StorefrontOpened,
+    events.OfferAdopted,
+    events.AdoptionPaused,
+    events.AdoptionResumed,
+    events.AdoptionEnded,
+    events.ListingPriced,
+    events.ListingPaused,
+    events.ContentPublished,
+)
+
+
 settings = Settings.load()
-api = build_api(settings)
-worker = service.worker(
-    settings,
-    consumers.reactions(),
-    publishes=(
-        events.CreatorRegistered,
-        events.StorefrontOpened,
-        events.OfferAdopted,
-        events.AdoptionPaused,
-        events.AdoptionResumed,
-        events.AdoptionEnded,
-        events.ListingPriced,
-        events.ListingPaused,
-        events.ContentPublished,
-    ),
+__getattr__ = service.parts(
+    api=lambda: build_api(settings),
+    worker=lambda: service.worker(settings, consumers.reactions(), PUBLISHES),
 )

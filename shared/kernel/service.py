@@ -3,13 +3,22 @@
 A service's `main.py` in full:
 
     settings = Settings.load()
-    api = service.api(settings, http.routes, codes=domain.CODES, stored=domain.STORED)
-    worker = service.worker(settings, consumers.reactions(settings), publishes=domain_events)
 
-A `front = Front(api, {"POST /orders": …})` beside them is what its API process serves: swift routes ahead of the rest.
+    def build_api() -> FastAPI:
+        from services.orders import http  # here, so that a worker starts without FastAPI
+        from shared.kernel.http import api
 
-Importing it connects to nothing, so that `granian services.orders.main:api` (`--interface asgi`), `faststream run
-services.orders.main:worker` and `faststream docs gen services.orders.main:worker` work as well.
+        return api(settings, http.routes, codes=domain.CODES, stored=domain.STORED)
+
+    __getattr__ = service.parts(
+        api=build_api, worker=lambda: service.worker(settings, consumers.reactions(settings), publishes=domain_events)
+    )
+
+A part `front`, of a `Front(api, {"POST /orders": …})`, is what its API process serves: swift routes ahead of the rest.
+
+A part is made when it is first asked for, and connects to nothing, so that `granian services.orders.main:api`
+(`--interface asgi`), `faststream run services.orders.main:worker` and `faststream docs gen services.orders.main:worker`
+work as well.
 """
 
 from __future__ import annotations
@@ -18,30 +27,43 @@ import argparse
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvloop
-from faststream import FastStream
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from shared.contracts.event import Event
 from shared.kernel import observe
-from shared.kernel import worker as workers
+from shared.kernel.collector import spare_the_collector
 from shared.kernel.delivery import Router
-from shared.kernel.http import api
-from shared.kernel.relay import Relay
 from shared.kernel.settings import ServiceSettings
 
-__all__ = ["api", "run", "worker"]
+if TYPE_CHECKING:
+    from faststream import FastStream
 
 BACKLOG = 1_024  # connections that wait for the loop; the kernel's own limit is higher
 SHUTDOWN_SECONDS = 10.0  # a request has a deadline of 3 s: what still runs then never ends
 
 
+def parts(**builders: Callable[[], Any]) -> Callable[[str], Any]:
+    """The `__getattr__` of a module whose parts are each built once, when they are asked for."""
+
+    @cache
+    def part(name: str) -> Any:
+        if name not in builders:
+            raise AttributeError(name)
+        return builders[name]()
+
+    return part
+
+
 def worker(settings: ServiceSettings, router: Router, publishes: Sequence[type[Event]] = ()) -> FastStream:
     """The service's consumers, timers and (unless `relay_in_worker` is off) relay, as a FastStream app."""
+    from shared.kernel import worker as workers  # here, for an API starts without FastStream and aiokafka
+
     known = workers.WorkerSettings(
         settings.service, settings.dsn, settings.kafka_bootstrap, settings.pool_size, settings.relay_in_worker
     )
@@ -50,6 +72,7 @@ def worker(settings: ServiceSettings, router: Router, publishes: Sequence[type[E
 
 def run(service: str, role: str, name: str = "") -> None:
     """Run one process of a service until SIGTERM or SIGINT: stop taking, finish what is in flight, close."""
+    spare_the_collector()  # of looking again and again through what is imported from here on
     main = import_module(f"services.{service}.main")
     settings: ServiceSettings = main.settings
     process = name or settings.name or f"{service}-{role}"
@@ -60,7 +83,7 @@ def run(service: str, role: str, name: str = "") -> None:
 
 async def _api(main: Any, settings: ServiceSettings) -> None:
     main.api.state.require_key()
-    workers.spare_the_collector()
+    spare_the_collector()
     if front := getattr(main, "front", None):
         async with front.app.router.lifespan_context(front.app):
             await _until_stopped(_server(front, settings.host, settings.port, Interfaces.RSGI))
@@ -80,6 +103,8 @@ async def _worker(main: Any, settings: ServiceSettings) -> None:
 
 
 async def _relay(_main: Any, settings: ServiceSettings) -> None:
+    from shared.kernel.relay import Relay  # here, for an API needs no Kafka
+
     relay = Relay(settings.dsn, settings.service, settings.kafka_bootstrap)
     _on_stop(relay.stop)
     await relay.run()

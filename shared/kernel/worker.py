@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from faststream.specification import AsyncAPI
 
 from shared.contracts.event import Event
 from shared.kernel import kafka, observe, timers
+from shared.kernel.collector import spare_the_collector
 from shared.kernel.database import PLANNED_ONCE, Database, is_transient
 from shared.kernel.delivery import Router
 from shared.kernel.delivery.pump import HOUSEKEEPING_SECONDS, Pump, tidy
@@ -23,7 +23,6 @@ from shared.kernel.relay import Relay
 
 SWEEP_SECONDS = 600.0
 SWEEP_ROWS = 5_000
-COLLECT_OBJECTS = 20_000  # more than one batch of records or orders makes
 PAUSE_SECONDS = 1.0  # after a fault of a task: the database is asked again at a human's pace, not a loop's
 
 _MAINTAIN = "SELECT maintain_inbox()"
@@ -75,13 +74,6 @@ def worker(settings: WorkerSettings, router: Router, publishes: Sequence[type[Ev
         specification=AsyncAPI(title=title, version="1"),
         logger=None,
     )
-
-
-def spare_the_collector() -> None:
-    """A batch's thousands of objects die with it, of themselves: looking for cycles among them was a fifth of the
-    processor time an event took, and an eighth of an order's (bench, rows consumer and intake)."""
-    gc.freeze()
-    gc.set_threshold(COLLECT_OBJECTS, 20, 50)
 
 
 async def _opened(settings: WorkerSettings) -> Database:

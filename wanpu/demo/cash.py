@@ -166,6 +166,6 @@ async def discrepancies(desk: Desk) -> list[Json]:
 
 
 async def where(desk: Desk) -> dict[str, dict[str, int]]:
-    """By carrier: collected, remitted, kept as fees, banked."""
+    """By carrier: the steps of its cash, in minor units."""
     sums = ledgers.cash(await desk.told(COD))
     return {carrier: {step: steps[step] for step in ledgers.CASH_STEPS} for carrier, steps in sums.items()}

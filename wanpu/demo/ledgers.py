@@ -10,7 +10,7 @@ from datetime import datetime
 from wanpu.demo.topics import Told
 
 REFUNDS_ENDED = frozenset({"REFUNDED", "REJECTED", "FAILED"})
-CASH_STEPS = ("collected", "remitted", "fees", "banked")
+CASH_STEPS = ("collected", "unnamed", "remitted", "fees", "banked")
 
 
 def of(events: Iterable[Told], *names: str) -> list[Told]:
@@ -35,9 +35,11 @@ class Waiting:
     count: int
     waits_for: frozenset[str]
     hold_until: datetime | None
+    order_ids: frozenset[str]
 
     def __str__(self) -> str:
-        return f"{self.count} shares still wait for {', '.join(sorted(self.waits_for)) or 'nothing that is told'}"
+        reasons, orders = ", ".join(sorted(self.waits_for)) or "nothing that is told", ", ".join(sorted(self.order_ids))
+        return f"{self.count} shares still wait for {reasons} (orders {orders})"
 
 
 def waiting(events: Iterable[Told], order_ids: Collection[str]) -> Waiting | None:
@@ -48,7 +50,7 @@ def waiting(events: Iterable[Told], order_ids: Collection[str]) -> Waiting | Non
         return None
     until = [datetime.fromisoformat(body["hold_until"]) for body in held if body.get("hold_until")]
     reasons = frozenset(reason for body in held for reason in body.get("waits_for", ()))
-    return Waiting(len(held), reasons, max(until, default=None))
+    return Waiting(len(held), reasons, max(until, default=None), frozenset(body["order_id"] for body in held))
 
 
 def unsettled(events: Sequence[Told], order_ids: Collection[str]) -> set[str]:
@@ -78,19 +80,22 @@ def refunds(events: Iterable[Told], order_ids: Collection[str]) -> list[Told]:
 
 
 def cash(events: Iterable[Told]) -> Mapping[str, Counter[str]]:
-    """By carrier: what its couriers took, and how far that has come; minor units."""
+    """By carrier: what its couriers took, what of it no statement names yet, and how far the rest has come."""
+    events = list(events)
+    named = {each.body["shipment_id"] for each in of(events, "CodRemitted")}
     sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for event in events:
-        for step, amount in _cash(event).items():
+        for step, amount in _cash(event, named).items():
             sums[event.body["carrier"]][step] += amount
     return sums
 
 
-def _cash(event: Told) -> dict[str, int]:
+def _cash(event: Told, named: Collection[str]) -> dict[str, int]:
     body = event.body
     match event.name:
         case "ShipmentCOD":
-            return {"collected": body["collected"]["amount"]}
+            amount = body["collected"]["amount"]
+            return {"collected": amount, "unnamed": 0 if body["shipment_id"] in named else amount}
         case "CodRemitted":
             return {"remitted": body["gross"]["amount"], "fees": body["fee"]["amount"]}
         case "CodBanked":

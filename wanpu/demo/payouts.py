@@ -13,7 +13,7 @@ from typing import Final
 from shared.contracts.orders import COMMISSIONS, PAYMENTS, PAYOUTS, REFUNDS
 from wanpu.demo import ledgers
 from wanpu.demo.cash import LOOK_SECONDS, MONEY_SECONDS, Desk
-from wanpu.demo.client import Json, money, until
+from wanpu.demo.client import DemoError, Json, money, until
 from wanpu.demo.shopping import COD_ABOVE, PREPAID, Order
 from wanpu.demo.topics import Told
 
@@ -101,16 +101,21 @@ async def until_available(desk: Desk, but: Collection[str] = ()) -> datetime | N
 
     Returns None; or, where periods are those of real life, at once the time until which it is held.
     """
-    order_ids = desk.order_ids - set(but)
+    order_ids, still = desk.order_ids - set(but), ""
 
     def look(events: list[Told]) -> tuple[datetime | None] | None:
+        nonlocal still
         waiting = ledgers.waiting(events, order_ids)
         if waiting is None:
             return (None,)
+        still = f"{waiting}"
         is_long = waiting.hold_until and waiting.hold_until > datetime.now(UTC) + MAX_WAIT
         return (waiting.hold_until,) if is_long else None
 
-    return (await desk.until_told("all that was earned is available", [COMMISSIONS], look))[0]
+    try:
+        return (await desk.until_told("all that was earned is available", [COMMISSIONS], look))[0]
+    except DemoError as error:
+        raise DemoError(f"{error}; {still}") from None
 
 
 async def pay_out(desk: Desk) -> list[Payout]:

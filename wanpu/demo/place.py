@@ -26,6 +26,7 @@ PERIODS = {
     "WANPU_PREPAID_EXPIRE_SECONDS": "20",
     "WANPU_AFTER_SALE_SECONDS": "60",  # buyers ask for their money back when the cash is on its way
     "WANPU_HOLD_SECONDS": "10",
+    "WANPU_PAYOUT_APPROVAL_ABOVE": "150000",  # what suppliers ask for takes a second person here
     # A day of the carrier's lasts a second: what it collects is missing when no statement names it for half a minute.
     "WANPU_CARRIER_CONTRACTS": '{"sandbox": {"unit_seconds": 1, "cycle": {"days": 20}, "grace": 10, "bank_grace": 60}}',
     "WANPU_SANDBOX_PACE": "0.1",

@@ -11,6 +11,7 @@ from wanpu.demo.client import Json
 from wanpu.demo.ledgers import CASH_STEPS
 from wanpu.demo.payouts import Payout
 
+COLUMNS: Final = ("collected", "in no statement yet", "remitted", "less its fees", "banked")
 MOST_ROWS: Final = 12  # of what did not fit: a screen is for people
 ENDS: Final = {
     "fail": "failed: available again",
@@ -26,10 +27,9 @@ def yuan(amount: int) -> str:
 
 def cash(sums: Mapping[str, Mapping[str, int]]) -> Table:
     """How far each carrier's cash has come."""
-    table = _table("Where the cash is (CNY)", ("carrier", *CASH_STEPS, "still with it"), text=1)
+    table = _table("Where the cash is (CNY)", ("carrier", *COLUMNS), text=1)
     for carrier, steps in sorted(sums.items()):
-        left = steps["collected"] - steps["remitted"]
-        table.add_row(carrier, *(yuan(steps[step]) for step in CASH_STEPS), yuan(left))
+        table.add_row(carrier, *(yuan(steps[step]) for step in CASH_STEPS))
     return table
 
 

@@ -26,6 +26,8 @@ CREATE TABLE statements (
     CHECK (credited BETWEEN 0 AND greatest(gross - fee, 0))
 );
 
+-- What became of a row stands where it took effect: in cod_cash, return_charges or discrepancies. Those beyond the
+-- statement's `line_done` are still to be looked at; so a million rows are written once.
 CREATE TABLE statement_rows (
     statement_no bigint NOT NULL,
     line         int NOT NULL,
@@ -34,8 +36,7 @@ CREATE TABLE statement_rows (
     collected_at timestamptz NOT NULL,
     gross        bigint NOT NULL CHECK (gross >= 0),
     fee          bigint NOT NULL CHECK (fee >= 0),
-    outcome      text CHECK (outcome IN ('remitted', 'charged', 'noted', 'found', 'decided')),  -- null: not looked at
-    retries      int NOT NULL DEFAULT 0,
+    retries      int NOT NULL DEFAULT 0,                          -- how often a row that did not fit was taken up again
     PRIMARY KEY (statement_no, line)
 );
 CREATE INDEX statement_rows_waybill ON statement_rows (carrier, waybill, statement_no, line);

@@ -88,8 +88,8 @@ _MISSING = """
     WITH due AS (
         SELECT c.shipment_id FROM cod_cash c JOIN shipments s USING (shipment_id)
          WHERE c.state = 'COLLECTED' AND NOT c.missing AND c.remit_by < now()
-           AND NOT EXISTS (SELECT FROM statement_rows r
-                            WHERE r.carrier = s.carrier AND r.waybill = s.waybill AND r.outcome IS NULL)
+           AND NOT EXISTS (SELECT FROM statement_rows r JOIN statements st USING (statement_no)
+                            WHERE r.carrier = s.carrier AND r.waybill = s.waybill AND r.line > st.line_done)
          ORDER BY c.remit_by LIMIT $1),
          locked AS (
         SELECT shipment_id FROM cod_cash JOIN due USING (shipment_id) ORDER BY shipment_id FOR UPDATE OF cod_cash)

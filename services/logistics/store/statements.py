@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 from shared.contracts.values import Money, StatementId
-from shared.kernel.database import Row, Tx, columns
+from shared.kernel.database import Row, Tx
 from shared.kernel.ids import new_id
 
 from .. import domain
-from ..domain import Bad, Outcome
+from ..domain import Bad
 
 StatementState = Literal["RECEIVED", "MATCHED", "PART_BANKED", "BANKED"]
 
@@ -180,24 +180,12 @@ def _kept(row: Row) -> Kept:
     return Kept(told, row["repeated"], row["retries"])
 
 
-_MARK = """
-    UPDATE statement_rows r SET outcome = m.outcome, retries = r.retries + $2
-      FROM unnest($3::int[], $4::text[]) AS m (line, outcome)
-     WHERE r.statement_no = $1 AND r.line = m.line
-"""
+_RETRIED = "UPDATE statement_rows SET retries = retries + 1 WHERE statement_no = $1 AND line = ANY ($2::int[])"
 
 
-async def mark_rows(tx: Tx, statement: Statement, outcomes: Sequence[tuple[int, Outcome]], retried: int = 0) -> None:
-    """Say what became of rows."""
-    await tx.execute(_MARK, statement.statement_no, retried, *columns([tuple(each) for each in outcomes], 2))
-
-
-_DECIDED = "UPDATE statement_rows SET outcome = 'decided' WHERE statement_no = $1 AND line = $2"
-
-
-async def mark_decided(tx: Tx, statement_no: int, line: int) -> None:
-    """A person decided that this row is not held against its parcel any more."""
-    await tx.execute(_DECIDED, statement_no, line)
+async def count_retries(tx: Tx, statement: Statement, lines: Sequence[int]) -> None:
+    """These rows were taken up again: what is found of them from now on is found anew."""
+    await tx.execute(_RETRIED, statement.statement_no, lines)
 
 
 @dataclass(frozen=True, slots=True)

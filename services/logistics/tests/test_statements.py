@@ -236,7 +236,7 @@ async def test_a_batch_that_fails_leaves_no_half(logistics: World, bank: Bank, m
         raise RuntimeError("the disk is on fire")
 
     with monkeypatch.context() as broken:
-        broken.setattr(statements, "mark_rows", fail)
+        broken.setattr(statements, "advance", fail)
         for _ in range(3):
             await bank.pass_time()
             await logistics.db.pool.execute("UPDATE timers SET due_at = now() WHERE kind = 'match_statement'")

@@ -127,7 +127,6 @@ async def _take_effect(tx: Tx, case: _Case, effect: str, because: Cause, rules: 
         case "collect":
             return await _collect(tx, case, because, contract)
         case _:
-            await statements.mark_decided(tx, case.statement.statement_no, case.leg.row.line)
             return []
 
 

@@ -13,7 +13,7 @@ from shared.kernel.database import Tx
 from shared.kernel.timers import Timer
 
 from .. import domain
-from ..domain import Contract, Finding, Judged, Outcome, Rules
+from ..domain import Contract, Finding, Judged, Rules
 from ..store import discrepancies as discrepancy_store
 from ..store import matching as store
 from ..store import statements
@@ -104,8 +104,8 @@ async def apply(
     applied.told += await _charge(tx, statement, charged, because)
     found = [(leg.judged.finding, about(statement, leg)) for leg in legs if leg.judged.finding]
     applied.told += await find(tx, because, found)
-    outcomes: list[tuple[int, Outcome]] = [(leg.row.line, leg.judged.outcome) for leg in legs]
-    await statements.mark_rows(tx, statement, outcomes, int(again))
+    if again:
+        await statements.count_retries(tx, statement, [leg.row.line for leg in legs])
     matched = sum(leg.judged.outcome != "found" for leg in legs)
     done = Progress(matched=matched, found=len(found), events=len(charged))
     applied.statement = await statements.advance(tx, statement, done)

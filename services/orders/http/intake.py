@@ -54,6 +54,12 @@ def desk_of(call: Call) -> Desk:
     return desk
 
 
+def settings_of(call: Call) -> Settings:
+    """The settings of the application that serves this call; `main.py` puts them there."""
+    settings: Settings = call.request.app.state.settings
+    return settings
+
+
 class Desk:
     """Where a process takes orders in: what comes together is decided together, and everyone gets their own answer."""
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from services.orders.domain.lifecycle import Asker, Cancellation, SupplierOrderState
-from services.orders.settings import settings_of
+from services.orders.http.intake import settings_of
 from services.orders.store.supplier_orders import Listed as ListedPart
 from services.orders.usecases import lifecycle, supplier_orders
 from services.orders.usecases.lifecycle import Cancel, Confirm, Standing, WrongCode

@@ -9,7 +9,8 @@ from pydantic import AwareDatetime, BaseModel, Field
 from services.orders.domain import codes
 from services.orders.domain.payments import OPEN
 from services.orders.domain.risk import Band
-from services.orders.settings import Settings, settings_of
+from services.orders.http.intake import settings_of
+from services.orders.settings import Settings
 from services.orders.store import orders as store
 from services.orders.usecases.ledger import refund_due
 from shared.contracts.orders import Totals

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 
-from services.orders.settings import settings_of
+from services.orders.http.intake import settings_of
 from services.orders.store.payments import Report
 from services.orders.store.settlements import Settlement
 from services.orders.usecases.payments import take_report

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringCons
 
 from services.orders.domain.payouts import Payout
 from services.orders.http.balances import EVERYBODYS
+from services.orders.http.intake import settings_of
 from services.orders.http.payments import MOST
-from services.orders.settings import settings_of
 from services.orders.store.payouts import Seen
 from services.orders.usecases import payouts
 from shared.contracts.values import Money, PayoutId, PayoutState

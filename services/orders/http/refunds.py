@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringCons
 from services.orders.domain.lifecycle import Asker
 from services.orders.domain.refunds import Refund, RefundKind, RefundRoute, Wish
 from services.orders.http.forms import MAX_LINES
-from services.orders.settings import settings_of
+from services.orders.http.intake import settings_of
 from services.orders.store.refunds import Search, Seen
 from services.orders.usecases import refunds
 from shared.contracts.values import LineId, Money, OrderId, PaymentId, RefundId, RefundState, SupplierOrderId

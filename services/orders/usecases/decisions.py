@@ -11,11 +11,11 @@ from services.orders.domain.journals import Cash
 from services.orders.domain.ledger import Journal, Occasion
 from services.orders.domain.lifecycle import Order, SupplierOrder
 from services.orders.store import supplier_orders as parts_store
-from services.orders.usecases import commissions
+from services.orders.usecases import commissions, refunds
 from services.orders.usecases.cash import UNDELIVERED
 from services.orders.usecases.ledger import Posting, post, postings
 from services.orders.usecases.lifecycle import inherited, lock_known, payer_of
-from services.orders.usecases.refunds import Back, give_back, wake
+from services.orders.usecases.refunds import Back, give_back
 from shared.contracts.event import Cause
 from shared.contracts.logistics import DiscrepancyResolved
 from shared.contracts.values import Money, OrderId, SupplierOrderId
@@ -58,7 +58,7 @@ async def book_decisions(tx: Tx, events: Sequence[DiscrepancyResolved]) -> None:
     await parts_store.add_cash(tx, _sums([each for each in about if _goes_back(each)], -1))
     because = {each.order.order_id: inherited(each.order, each.event.as_cause()) for each in about}
     released = await commissions.release(tx, _of(orders, because), because)
-    await wake(tx, because, because)
+    await refunds.wake(tx, because, because)
     await outbox.append(tx, [*told, *back, *released])
 
 

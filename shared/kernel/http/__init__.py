@@ -26,7 +26,7 @@ A service's `http.py` in full:
     @routes.post("/carriers/{carrier}/reports", signed_by="carrier")
     async def take_report(call: Call, tx: Tx, body: Report) -> Taken: ...   # call.party is {carrier}
 
-and its `main.py`: `api = service.api(settings, http.routes, codes=domain.CODES, stored={"shelf_full"})`.
+and its `main.py`: `return api(settings, http.routes, codes=domain.CODES, stored={"shelf_full"})`.
 
 What a function is given, by its parameters:
 - `call: Call`: who calls and why (`role, party, loadtest, cause`), the raw `request`, `db`, `idempotency_key`.

@@ -68,14 +68,16 @@ def test_a_refund_is_what_was_told_of_it_last() -> None:
 
 
 def test_cash_is_followed_by_carrier() -> None:
-    row = {"carrier": "sandbox", "gross": money(1000), "fee": money(100), "net": money(900)}
+    row = {"carrier": "sandbox", "shipment_id": "s1", "gross": money(1000), "fee": money(100), "net": money(900)}
     told = [
-        event("ShipmentCOD", 1, carrier="sandbox", collected=money(1000)),
-        event("ShipmentCOD", 1, carrier="other", collected=money(50)),
+        event("ShipmentCOD", 1, carrier="sandbox", shipment_id="s1", collected=money(1000)),
+        event("ShipmentCOD", 1, carrier="sandbox", shipment_id="s2", collected=money(70)),
+        event("ShipmentCOD", 1, carrier="other", shipment_id="s3", collected=money(50)),
         event("CodRemitted", 2, **row),
         event("CodBanked", 3, **row),
         event("CodBankingReversed", 4, **row),
         event("CodBanked", 5, **row),
     ]
-    assert dict(ledgers.cash(told)["sandbox"]) == {"collected": 1000, "remitted": 1000, "fees": 100, "banked": 900}
+    steps = ledgers.cash(told)["sandbox"]
+    assert [steps[step] for step in ledgers.CASH_STEPS] == [1070, 70, 1000, 100, 900]
     assert ledgers.cash(told)["other"]["banked"] == 0

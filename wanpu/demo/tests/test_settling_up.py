@@ -221,7 +221,8 @@ async def test_who_has_something_is_paid_over_the_limit_by_a_second_persons_word
 
 def test_the_tables_say_where_the_money_is_and_what_was_decided() -> None:
     console = Console(width=120, record=True, file=None)
-    sums = {"sandbox": {"collected": 123_456, "remitted": 100_000, "fees": 1_000, "banked": 99_000}}
+    steps = {"collected": 123_456, "unnamed": 23_456, "remitted": 100_000, "fees": 1_000, "banked": 99_000}
+    sums = {"sandbox": steps}
     decided = discrepancy("short", "W1", decision="bear", bearer="platform", resolved_by="demo")
     decided |= {"expected": money(5_000), "actual": money(4_000), "amount": money(1_000)}
     found = [decided, *(discrepancy("late", f"W{number}") for number in range(20))]
