@@ -147,7 +147,7 @@ _SELECT_ROWS = """
                     WHERE e.carrier = r.carrier AND e.waybill = r.waybill AND e.statement_no = r.statement_no
                       AND e.line < r.line AND (e.gross = 0) = (r.gross = 0)) AS repeated
       FROM statement_rows r
-     WHERE r.statement_no = $1 AND r.line > $2 ORDER BY r.line LIMIT $3
+     WHERE r.statement_no = $1 AND r.line > $2 AND r.line <= $2 + $3 ORDER BY r.line
 """
 
 
@@ -160,9 +160,9 @@ class Kept:
     retries: int = 0
 
 
-async def select_rows(tx: Tx, statement: Statement, limit: int) -> list[Kept]:
-    """The next rows to look at."""
-    return [_kept(row) for row in await tx.fetch(_SELECT_ROWS, statement.statement_no, statement.line_done, limit)]
+async def select_rows(tx: Tx, statement: Statement, lines: int) -> list[Kept]:
+    """The rows in the next so many lines: a span, not a limit, which would sort all that are left each time."""
+    return [_kept(row) for row in await tx.fetch(_SELECT_ROWS, statement.statement_no, statement.line_done, lines)]
 
 
 _SELECT_ROW = "SELECT *, false AS repeated FROM statement_rows WHERE statement_no = $1 AND line = $2"

@@ -72,6 +72,12 @@ async def test_bad_rows_are_told_by_line_and_the_others_count(bank: Bank) -> Non
     assert (job["rows"], job["matched"], job["bad_rows_total"]) == (2, 2, 3)
 
 
+async def test_a_file_of_bad_rows_alone_ends_and_waits_for_no_credit(logistics: World, bank: Bank) -> None:
+    job = await bank.state(line("W-1", -5, 0))
+    assert (job["state"], job["rows"], job["bad_rows_total"]) == ("done", 0, 1)
+    assert (await logistics.told("logistics.statements"))[-1].body["state"] == "BANKED"
+
+
 async def test_every_kind_of_difference_is_found_and_told(logistics: World, bank: Bank) -> None:
     for waybill in ("OK", "SHORT", "OVER", "FEE"):
         await bank.collected(waybill)

@@ -25,7 +25,9 @@ from .finding import find, resolved
 from .receiving import MATCH
 from .telling import row_facts, statement_facts
 
-MATCH_ROWS = 2_000  # a transaction of a third of a second, in which no report waits long for a parcel's cash
+MATCH_ROWS = (
+    2_000  # lines of a file: a transaction of a third of a second, in which no report waits long for a parcel's cash
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,10 @@ async def match_statements(tx: Tx, due: Sequence[Timer], rules: Rules) -> None:
 async def _match_some(tx: Tx, statement: Statement, because: Cause, contract: Contract) -> None:
     rows = await statements.select_rows(tx, statement, MATCH_ROWS)
     applied = await apply(tx, statement, await judge(tx, statement, rows, contract), because, contract)
-    last = rows[-1].row.line if rows else 0
-    statement = await statements.advance(tx, applied.statement, Progress(rows=len(rows), line=last))
+    looked_at = Progress(rows=len(rows), line=statement.line_done + MATCH_ROWS)
+    statement = await statements.advance(tx, applied.statement, looked_at)
     told = applied.told
-    if len(rows) < MATCH_ROWS:
+    if statement.rows_done == statement.rows:
         told.append(await _finish(tx, statement, because, contract))
     else:
         await timers.schedule(tx, MATCH, [statement.statement_id], 0, because)
