@@ -105,8 +105,9 @@ class Listed:
 
 
 # Newest first: an id is a UUIDv7 and sorts by its time.
+_OF_PART = ", ".join(f"s.{name}" for name in _COLUMNS.split(", "))
 _LIST = f"""
-    SELECT {", ".join(f"s.{name}" for name in _COLUMNS.split(", "))}, o.order_no, o.state AS order_state, o.payment_mode, o.currency, o.placed_at,
+    SELECT {_OF_PART}, o.order_no, o.state AS order_state, o.payment_mode, o.currency, o.placed_at,
            (SELECT jsonb_agg(jsonb_build_object('line_id', l.line_id, 'kind', l.kind, 'variant_id', l.variant_id,
                                                 'qty', l.qty, 'amount', l.amount, 'state', l.state) ORDER BY l.ordinal)
               FROM lines l WHERE l.supplier_order_id = s.supplier_order_id) AS lines

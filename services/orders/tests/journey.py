@@ -19,10 +19,11 @@ from services.orders.domain.order import Placed, SupplierPart
 from services.orders.http.intake import Desk
 from services.orders.settings import Settings
 from services.orders.store.payments import Report
+from services.orders.store.settlements import Settlement
 from services.orders.tests.market import Goods, Market, cny, order_of
-from services.orders.usecases import cash, decisions, lifecycle, parcels, payments, supplier_orders
+from services.orders.usecases import cash, decisions, lifecycle, parcels, payments, settlements, supplier_orders
 from services.orders.usecases.lifecycle import Cancel, Confirm, Standing, WrongCode
-from shared.contracts.event import Cause
+from shared.contracts.event import Cause, Event
 from shared.contracts.logistics import (
     CancellationRefused,
     CodBanked,
@@ -37,10 +38,9 @@ from shared.contracts.logistics import (
     ShipmentHandedOver,
     ShipmentLine,
     ShipmentReturned,
-    ShipmentState,
     ShipmentStatusChanged,
 )
-from shared.contracts.values import Money, OrderId, PaymentId, ShipmentId
+from shared.contracts.values import Money, OrderId, PaymentId, ShipmentId, StatementId
 from shared.kernel import auth, webhooks
 from shared.kernel.database import Database, Tx
 from shared.kernel.http import api
@@ -56,6 +56,7 @@ HOLD_SECONDS = 0.001  # over as soon as anybody looks
 BUYER = Asker("buyer", "buyer-1")
 DEAR, CHEAP = 50_000, 5_000  # above and below the limit under which COD needs no code
 PSP_KEY = webhooks.new_key()
+STATEMENT = StatementId(new_id())
 
 
 def now() -> datetime:
@@ -108,8 +109,8 @@ class Parcel:
     def refused_to_cancel(self) -> CancellationRefused:
         return as_received(CancellationRefused(**self._state("HANDED_OVER"), reason="handed_over"))
 
-    def returned(self, reason: str = "refused", *, restock: bool = True) -> ShipmentReturned:
-        event = {**self._state("RETURNED"), "reason": reason, "restock": restock, "returned_at": now()}
+    def returned(self, reason: str = "refused", *, restock: bool = True, **charge: Any) -> ShipmentReturned:
+        event = {**self._state("RETURNED"), "reason": reason, "restock": restock, "returned_at": now(), **charge}
         return as_received(ShipmentReturned.model_validate(event))
 
     def turned(self, parcel_state: str) -> ShipmentStatusChanged:
@@ -133,6 +134,66 @@ class Parcel:
                 method="cash",
                 collected_at=now(),
                 cash_state="COLLECTED",
+            )
+        )
+
+    # From the carrier to the bank ------------------------------------------------------------------------------------
+
+    def _row(self, gross: int | None, fee: int, cash_state: str) -> dict[str, Any]:
+        """A row of the carrier's statement about this parcel's cash."""
+        due = self.part.cod_amount.amount if self.part.cod_amount else 0
+        taken = due if gross is None else gross
+        names = ("shipment_id", "order_id", "supplier_order_id", "supplier_id", "carrier", "waybill")
+        return {name: self._state("DELIVERED")[name] for name in names} | {
+            "statement_id": STATEMENT,
+            "row_id": f"row-{self.shipment_id}",
+            "gross": cny(taken),
+            "fee": cny(fee),
+            "net": cny(taken - fee),
+            "cash_state": cash_state,
+        }
+
+    def remitted(self, gross: int | None = None, fee: int = 100, bearer: str = "supplier") -> CodRemitted:
+        event = self._row(gross, fee, "REMITTED") | {"fee_bearer": bearer, "remitted_at": now()}
+        return as_received(CodRemitted.model_validate(event))
+
+    def banked(self, gross: int | None = None, fee: int = 100) -> CodBanked:
+        return as_received(CodBanked.model_validate(self._row(gross, fee, "BANKED") | {"banked_at": now()}))
+
+    def unbanked(self, gross: int | None = None, fee: int = 100) -> CodBankingReversed:
+        event = self._row(gross, fee, "REMITTED") | {"reversed_at": now()}
+        return as_received(CodBankingReversed.model_validate(event))
+
+    def decided(self, kind: str, decision: str, amount: int, **changes: Any) -> DiscrepancyResolved:
+        """What somebody decided about this parcel's cash; found by a report unless `source` says otherwise."""
+        names = ("shipment_id", "order_id", "supplier_order_id", "supplier_id", "carrier", "waybill")
+        event = {name: self._state("DELIVERED")[name] for name in names} | {
+            "discrepancy_id": new_id(),
+            "kind": kind,
+            "source": "report",
+            "statement_id": STATEMENT,
+            "decision": decision,
+            "amount": cny(amount),
+            "resolved_by": "operator-1",
+            "resolved_at": now(),
+        }
+        return as_received(DiscrepancyResolved.model_validate(event | changes))
+
+    def charge_settled(self, amount: int) -> ReturnChargeSettled:
+        return as_received(
+            ReturnChargeSettled(
+                **{name: cny(0) for name in ("gross", "fee", "net", "credited")},
+                statement_id=STATEMENT,
+                carrier="sandbox",
+                statement_ref="st-1",
+                state="BANKED",
+                rows=1,
+                shipment_id=self.shipment_id,
+                order_id=self.order.order_id,
+                supplier_order_id=self.part.supplier_order_id,
+                row_id=f"charge-{self.shipment_id}",
+                amount=cny(amount),
+                settled_at=now(),
             )
         )
 
@@ -194,6 +255,13 @@ class Journey:
 
     # The provider ----------------------------------------------------------------------------------------------------
 
+    async def settle(self, *orders: Placed, fee: int = 30, settlement_id: str | None = None) -> bool:
+        """The provider pays over what it took for these orders."""
+        rows = [(order.payment_id or PaymentId(new_id()), order.payable.amount, fee) for order in orders]
+        name = settlement_id or new_id()
+        sent = Settlement("sandbox", name, f"bank-{name}", rows, {"rows": [list(row) for row in rows]})
+        return await self.run(lambda tx: settlements.take_settlement(tx, sent, "supplier", Cause()))
+
     def report(self, order: Placed, kind: str = "captured", **changes: Any) -> Report:
         number = next(self._acts)
         said: dict[str, Any] = {
@@ -218,12 +286,12 @@ class Journey:
 
     # Parcels ---------------------------------------------------------------------------------------------------------
 
-    async def hear(self, *events: ShipmentState | ShipmentCOD) -> None:
+    async def hear(self, *events: Event) -> None:
         """React to each event in a transaction of its own."""
         for event in events:
             await self.hear_together([event])
 
-    async def hear_together(self, events: Sequence[ShipmentState | ShipmentCOD]) -> None:
+    async def hear_together(self, events: Sequence[Event]) -> None:
         """React to events of one type in one transaction, as the consumer does with a batch."""
         react = _REACTIONS[type(events[0])]
         await self.run(lambda tx: react(tx, events))
@@ -295,6 +363,24 @@ class Journey:
     async def bodies(self, key: str, name: str) -> list[dict[str, Any]]:
         query = "SELECT body FROM outbox WHERE key = $1 AND type LIKE '%.' || $2 || '.v1' ORDER BY id"
         return [json.loads(row["body"]) for row in await self.db.pool.fetch(query, key, name)]
+
+    async def shares(self, order: Placed) -> dict[tuple[str, str], int]:
+        """What is left of the order's shares, by kind of party and state; the platform's aside."""
+        query = """SELECT party_kind, state, sum(amount)::bigint AS amount FROM commissions
+                    WHERE order_id = $1 AND party_kind <> 'platform' GROUP BY 1, 2"""
+        return {(r["party_kind"], r["state"]): r["amount"] for r in await self.db.pool.fetch(query, order.order_id)}
+
+    async def release(self, order: Placed) -> None:
+        """The holds of the order's lines are over."""
+        due = [Timer(parcels.RELEASE_LINE, line.line_id, now()) for line in order.lines]
+        await self.run(lambda tx: cash.release_lines(tx, due))
+
+    async def said(self, party: str, name: str | None = None) -> list[dict[str, Any]]:
+        """The commission events of a party, in their order; with their names."""
+        query = """SELECT type, body FROM outbox WHERE topic = 'orders.commissions' AND key = $1
+                      AND ($2::text IS NULL OR type LIKE '%.' || $2 || '.v1') ORDER BY aggregate_version"""
+        rows = await self.db.pool.fetch(query, party, name)
+        return [{"name": row["type"].split(".")[2], **json.loads(row["body"])} for row in rows]
 
     async def timers(self, order_id: OrderId) -> list[str]:
         query = "SELECT kind FROM timers WHERE subject = $1 ORDER BY kind"

@@ -10,10 +10,10 @@ from typing import Any
 
 from shared.contracts import Event
 
-from . import catalog, logistics, orders, storefront
+from . import catalog, logistics, orders, settlement, storefront
 from .telling import message
 
-TOLD: tuple[Event, ...] = (*catalog.TOLD, *storefront.TOLD, *orders.TOLD, *logistics.TOLD)
+TOLD: tuple[Event, ...] = (*catalog.TOLD, *storefront.TOLD, *orders.TOLD, *logistics.TOLD, *settlement.TOLD)
 _BY_CLASS = {type(event): event for event in TOLD}
 
 

@@ -24,7 +24,7 @@ from .orders import LINE, ORDER, PAYABLE, SUPPLIER_ORDER
 from .telling import after, because, named
 
 SHIPMENT = ShipmentId(named("shipment"))
-_WAYBILL = "SBX2603020017"
+WAYBILL = "SBX2603020017"
 _REPORT = "POST /carriers/sandbox/reports"
 _LINES = (
     ShipmentLine(line_id=LINE, kind="good", variant_id=TIN, sku=TIN_SKU, title=TITLE, quantity=2, amount=PAYABLE),
@@ -48,7 +48,7 @@ def _planned(state: ParcelState) -> dict[str, Any]:
 
 
 def _travelling(state: ParcelState, attempts: int = 0) -> dict[str, Any]:
-    return _planned(state) | {"carrier": "sandbox", "waybill": _WAYBILL, "attempts": attempts}
+    return _planned(state) | {"carrier": "sandbox", "waybill": WAYBILL, "attempts": attempts}
 
 
 TOLD: tuple[Event, ...] = (
@@ -78,7 +78,7 @@ TOLD: tuple[Event, ...] = (
         supplier_order_id=SUPPLIER_ORDER,
         supplier_id=SUPPLIER,
         carrier="sandbox",
-        waybill=_WAYBILL,
+        waybill=WAYBILL,
         collection_id="SBX-C-0017",
         due=PAYABLE,
         collected=PAYABLE,

@@ -15,6 +15,7 @@ from shared.contracts.orders import (
     LineOutcome,
     OrderCancelled,
     OrderClosed,
+    OrderCompleted,
     OrderConfirmed,
     OrderExpired,
     OrderFulfilled,
@@ -116,7 +117,7 @@ def _outcome(state: LineState) -> dict[str, Any]:
     return {name: _PLACED[name] for name in same} | {"lines": (line,)}
 
 
-def _payment(state: str) -> dict[str, Any]:
+def payment(state: str) -> dict[str, Any]:
     return {
         "payment_id": PaymentId(named("payment")),
         "order_id": OrderId(named("prepaid order")),
@@ -143,6 +144,9 @@ _ORDERS: tuple[Event, ...] = (
     OrderFulfilled(**_outcome("DELIVERED"), fulfilled_at=after(3_000)).at(
         4, because("wanpu.logistics.ShipmentDelivered.v1")
     ),
+    OrderCompleted(**_outcome("COMPLETED"), completed_at=after(3_000 + 7 * 24 * 60)).at(
+        5, because("timer complete-order")
+    ),
     OrderCancelled(**_outcome("RELEASED"), reason="changed my mind", cancelled_by="buyer", cancelled_at=after(102)).at(
         2, because("POST /orders/{id}/cancel")
     ),
@@ -151,9 +155,9 @@ _ORDERS: tuple[Event, ...] = (
 )
 _MONEY: tuple[Event, ...] = (
     PaymentCaptured(
-        **_payment("CAPTURED"), psp_ref="sbx-000041", captured=cny(12_900), outcome="applied", captured_at=after(131)
+        **payment("CAPTURED"), psp_ref="sbx-000041", captured=cny(12_900), outcome="applied", captured_at=after(131)
     ).at(1, because("POST /payments/callbacks/sandbox")),
-    PaymentFailed(**_payment("FAILED"), psp_ref="sbx-000042", reason="insufficient_funds", failed_at=after(131)).at(
+    PaymentFailed(**payment("FAILED"), psp_ref="sbx-000042", reason="insufficient_funds", failed_at=after(131)).at(
         1, because("POST /payments/callbacks/sandbox")
     ),
     LedgerPosted(
