@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from services.orders.settings import Settings
-from services.orders.usecases import cash, decisions, lifecycle, mirrors, parcels, stock
+from services.orders.usecases import cash, decisions, lifecycle, mirrors, parcels, refunds, stock
 from shared.contracts.catalog import (
     OfferEnded,
     OfferPublished,
@@ -50,6 +50,7 @@ def reactions(settings: Settings) -> Router:
     _intake(react)
     _lifecycle(react, settings.after_sale_seconds, settings.hold_seconds)
     _money(react)
+    _refunds(react, settings.refund_retry_seconds)
     return react
 
 
@@ -86,3 +87,8 @@ def _money(react: Router) -> None:
     react.every(ReturnChargeSettled, do=cash.settle_charges)
     react.every(DiscrepancyResolved, do=decisions.book_decisions)
     react.timer(parcels.RELEASE_LINE, cash.release_lines)
+
+
+def _refunds(react: Router, retry_seconds: float) -> None:
+    react.timer(refunds.APPROVE_REFUND, refunds.approve_silent)
+    react.timer(refunds.PAY_REFUND, partial(refunds.pay_waiting, retry_seconds=retry_seconds))

@@ -37,6 +37,10 @@ class Settings(ServiceSettings):
     hold_seconds: Seconds = 604_800  # 7 days from a line's delivery, where its offer says nothing else
     psp_fee_bearer: Literal["supplier", "platform"] = "supplier"  # of what the payment provider keeps
 
+    refund_approve_seconds: Seconds = 172_800  # 48 h; a supplier who says nothing until then has agreed
+    refund_retry_seconds: Seconds = 60  # between two looks whether the bank's money covers a transfer
+    payout_approval_above: Annotated[int, Field(ge=0)] = 1_000_000  # minor units; more takes a second person
+
     max_lines: Annotated[int, Field(ge=1, le=500)] = 50  # a cart that people fill; a batch of 100 fits a request
     max_quantity: Annotated[int, Field(ge=1, le=10_000)] = 1_000  # of one line
     hot_variants: str = ""  # ids, space separated: of these a buyer gets `hot_pieces_per_buyer` at most

@@ -46,6 +46,7 @@ SCHEDULE = """
      ORDER BY kind, subject
     ON CONFLICT (kind, subject) DO UPDATE SET due_at = excluded.due_at, attempts = 0, cause = excluded.cause
 """
+_PENDING = "SELECT subject FROM timers WHERE kind = $1 AND subject = ANY($2::text[])"
 _CANCEL = "DELETE FROM timers WHERE kind = $1 AND subject = ANY($2::text[])"
 _TAKE = "SELECT * FROM take_due_timers($1::text[], $2)"
 _POSTPONE = """
@@ -69,6 +70,11 @@ async def schedule_each(tx: Tx, kind: str, causes: Mapping[str, Cause], after_se
 def row(kind: str, subject: str, after_seconds: float, cause: Cause) -> tuple[str, str, timedelta, str]:
     """A timer as `SCHEDULE` takes it."""
     return kind, subject, timedelta(seconds=after_seconds), orjson.dumps(cause).decode()
+
+
+async def pending(tx: Tx, kind: str, subjects: Sequence[str]) -> set[str]:
+    """Those of the subjects whose timer is set and has not fired."""
+    return {row["subject"] for row in await tx.fetch(_PENDING, kind, list(subjects))}
 
 
 async def cancel(tx: Tx, kind: str, subjects: Sequence[str]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.orders.domain import lifecycle
+from services.orders.domain import lifecycle, payouts, refunds
 
 CODES: Mapping[str, int] = {
     **lifecycle.CODES,
+    **refunds.CODES,
+    **payouts.CODES,
     "unknown_listing": 422,
     "touch_invalid": 422,
     "price_below_floor": 422,
@@ -18,7 +20,6 @@ CODES: Mapping[str, int] = {
     "cod_not_available": 409,
     "region_not_served": 409,
     "limit_exceeded": 409,
-    "refund_exceeds_line": 409,
     "settlement_changed": 409,
     "settlement_differs": 422,
     "unknown_payment": 422,

@@ -20,6 +20,7 @@ JournalKind = Literal[
     "held_again",
     "refund_approved",
     "refund_paid",
+    "refund_returned",
     "shortage_borne",
     "cash_over",
     "remitted_over",

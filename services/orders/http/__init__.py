@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.orders.http import balances, intake, lifecycle, orders, payments
+from services.orders.http import balances, banks, intake, lifecycle, orders, payments, payouts, refunds
 from shared.kernel.http import Routes
 
 routes = Routes()
-for part in (intake, orders, lifecycle, payments, balances):
+for part in (intake, orders, lifecycle, payments, balances, refunds, payouts, banks):
     routes.declared += part.routes.declared

@@ -11,7 +11,7 @@ from services.orders.store.payments import Report
 from services.orders.store.settlements import Settlement
 from services.orders.usecases.payments import take_report
 from services.orders.usecases.settlements import take_settlement
-from shared.contracts.values import Currency, PaymentId
+from shared.contracts.values import Currency, PaymentId, RefundId
 from shared.kernel.database import Tx
 from shared.kernel.http import Body, Call, Id, Routes
 
@@ -25,6 +25,7 @@ class PaymentReport(Body):
 
     payment_id: Id[PaymentId]
     kind: Literal["captured", "failed", "refunded"]
+    refund_id: Id[RefundId] | None = None
     amount: Annotated[int, Field(ge=0, le=MOST)]
     currency: Currency
     psp_ref: Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -42,7 +43,9 @@ class ReportTaken(BaseModel):
     """What was made of it, the same for each repetition."""
 
     payment_id: PaymentId
-    outcome: Literal["applied", "order_not_open", "amount_differs", "currency_differs", "failed", "too_late", "kept"]
+    outcome: Literal[
+        "applied", "order_not_open", "amount_differs", "currency_differs", "failed", "too_late", "refunded", "kept"
+    ]
 
 
 @routes.post("/payments/callbacks/{psp}", signed_by="psp")

@@ -45,6 +45,8 @@ CREATE TABLE refunds (
     version    int NOT NULL DEFAULT 1, events int NOT NULL DEFAULT 0
 ) WITH (fillfactor = 80);
 CREATE INDEX refunds_order ON refunds (order_id);
+CREATE INDEX refunds_supplier_order ON refunds (supplier_order_id);
+CREATE INDEX refunds_submitted ON refunds (currency) WHERE state = 'SUBMITTED' AND route = 'transfer';
 CREATE UNIQUE INDEX refunds_cause ON refunds (cause) WHERE kind = 'automatic';
 CREATE TABLE refund_lines (
     refund_id uuid NOT NULL REFERENCES refunds, line_id uuid NOT NULL, qty int NOT NULL CHECK (qty > 0),
@@ -62,6 +64,7 @@ CREATE TABLE payouts (
     CHECK (approved_by IS NULL OR approved_by <> requested_by)
 ) WITH (fillfactor = 80);
 CREATE INDEX payouts_party ON payouts (party, payout_id);
+CREATE INDEX payouts_open ON payouts (currency) WHERE state IN ('REQUESTED', 'APPROVED', 'SUBMITTED');
 
 -- Signed calls of banks as they came.
 CREATE TABLE bank_callbacks (

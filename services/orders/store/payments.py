@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from services.orders.domain.payments import OPEN, Payment
-from shared.contracts.values import OrderId, PaymentId
+from shared.contracts.values import OrderId, PaymentId, PaymentState, RefundId
 from shared.kernel.database import Tx
 
 
@@ -26,6 +26,7 @@ class Report:
     at: datetime
     reason: str | None
     body: dict[str, Any]
+    refund_id: RefundId | None = None
 
 
 _READ = "SELECT payment_id, order_id, state, due, currency, captured FROM payments WHERE payment_id = $1"
@@ -92,6 +93,21 @@ async def fail(tx: Tx, report: Report) -> int | None:
     """PENDING or FAILED → FAILED, which a later try may still turn into CAPTURED."""
     position: int | None = await tx.fetchval(_FAIL, report.payment_id, report.psp, report.psp_ref, list(OPEN))
     return position
+
+
+_REFUND = """
+    UPDATE payments SET state = CASE WHEN captured <= $2 THEN 'REFUNDED' ELSE 'PART_REFUNDED' END,
+                        version = version + 1, events = events + 1
+     WHERE payment_id = $1 AND state IN ('CAPTURED', 'PART_REFUNDED')
+    RETURNING state, events
+"""
+
+
+async def refund(tx: Tx, payment_id: PaymentId, refunded: int) -> tuple[PaymentState, int]:
+    """CAPTURED → PART_REFUNDED → REFUNDED, as so much of it went back; with the position of the event to tell."""
+    row = await tx.fetchrow(_REFUND, payment_id, refunded)
+    assert row is not None, "only what was captured is refunded"
+    return row["state"], row["events"]
 
 
 _TELL = "UPDATE payments SET events = events + 1 WHERE payment_id = $1 RETURNING events"

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from services.orders.domain.ledger import Journal
 from services.orders.store import ledger as store
+from services.orders.store import payouts as payouts_store
 from services.orders.store.ledger import Booked
 from shared.contracts.event import Cause
 from shared.contracts.orders import LedgerEntry, LedgerPosted
@@ -57,7 +58,7 @@ def postings(because: Cause, *journals: Journal | None) -> list[Posting]:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """A party's money in minor units; `paid` stays zero until there are payouts."""
+    """A party's money in minor units; `paid` is what the bank has paid them."""
 
     party: str
     currency: str
@@ -79,7 +80,7 @@ async def balance(tx: Tx, party: str, currency: str | None) -> Balance:
         held=sums.get("payable:held", 0),
         available=sums.get("payable:available", 0),
         in_payout=sums.get("payable:in_payout", 0),
-        paid=0,
+        paid=await payouts_store.paid(tx, party, chosen),
         entries=await store.newest_entries(tx, party, chosen, SHOWN, NEWEST),
     )
 

@@ -22,6 +22,7 @@ from services.orders.domain.lifecycle import (
 )
 from services.orders.store import lifecycle as store
 from services.orders.store import payments as payments_store
+from services.orders.store import refunds as refunds_store
 from services.orders.store import supplier_orders as parts_store
 from services.orders.store.lifecycle import Note, Turned
 from services.orders.usecases import stock
@@ -179,10 +180,10 @@ async def expire_orders(tx: Tx, due: Sequence[Timer]) -> None:
 
 
 async def complete_orders(tx: Tx, due: Sequence[Timer]) -> None:
-    """Close the after-sale window of fulfilled orders."""
+    """Close the after-sale window of fulfilled orders; one with an open refund is completed when that ends."""
     locked = await store.lock(tx, [OrderId(timer.subject) for timer in due])
     because = {OrderId(t.subject): inherited(locked[OrderId(t.subject)], t.cause) for t in due if t.subject in locked}
-    turned = await store.complete(tx, locked)
+    turned = await store.complete(tx, locked.keys() - await refunds_store.open_orders(tx, locked))
     await store.move_lines(tx, turned, "COMPLETED", only_from="DELIVERED")
     await store.note(tx, [Note(order_id, "OrderCompleted") for order_id in turned])
     outcomes = await _outcomes(tx, {order_id: locked[order_id] for order_id in turned})

@@ -12,6 +12,7 @@ from services.orders.store.lifecycle import Note
 from services.orders.store.payments import Report
 from services.orders.usecases.ledger import Posting, post, postings
 from services.orders.usecases.lifecycle import confirm, inherited
+from services.orders.usecases.refunds import Back, card_refunded, give_back
 from shared.contracts.event import Cause
 from shared.contracts.orders import PaymentCaptured, PaymentFailed
 from shared.contracts.values import Money
@@ -47,7 +48,7 @@ async def _apply(tx: Tx, report: Report, payment: Payment, order: Order, because
         case "failed":
             return await _fail(tx, report, payment, because)
         case "refunded":
-            return "kept"  # stored as it came; refunds are paid in a later version
+            return await card_refunded(tx, report, payment, order, because)
 
 
 async def _capture(tx: Tx, report: Report, payment: Payment, order: Order, because: Cause) -> Outcome:
@@ -59,7 +60,8 @@ async def _capture(tx: Tx, report: Report, payment: Payment, order: Order, becau
     detail = {"outcome": outcome, "amount": report.amount, "currency": report.currency, "psp_ref": report.psp_ref}
     await orders_store.note(tx, [Note(order.order_id, "PaymentCaptured", detail)])
     told += [await confirm(tx, order, "capture", because)] if applied else []
-    told += await post(tx, [] if order.loadtest else _postings(report, order, outcome, because))
+    told += await post(tx, [] if order.loadtest else _postings(report, order, because))
+    told += await give_back(tx, [] if applied else [_back(report, order, outcome, because)])
     await outbox.append(tx, told)
     return outcome
 
@@ -84,12 +86,18 @@ async def _fail(tx: Tx, report: Report, payment: Payment, because: Cause) -> str
     return "failed"
 
 
-def _postings(report: Report, order: Order, outcome: Outcome, because: Cause) -> list[Posting]:
-    """The money came; what does not pay the order goes back whole."""
-    on = Occasion(order.order_id, report.currency, f"{report.psp}:{report.psp_ref}")
-    captured = journals.payment_captured(on, report.payment_id, report.amount)
-    back = None if outcome == "applied" else journals.refund_approved(on, report.payment_id, report.amount)
-    return postings(because, captured, back)
+def _postings(report: Report, order: Order, because: Cause) -> list[Posting]:
+    return postings(because, journals.payment_captured(_occasion(report, order), report.payment_id, report.amount))
+
+
+def _back(report: Report, order: Order, outcome: Outcome, because: Cause) -> Back:
+    """What does not pay the order goes back whole."""
+    journal = journals.refund_approved(_occasion(report, order), report.payment_id, report.amount)
+    return Back(order, None, outcome, journal, because)
+
+
+def _occasion(report: Report, order: Order) -> Occasion:
+    return Occasion(order.order_id, report.currency, f"{report.psp}:{report.psp_ref}")
 
 
 def _captured(report: Report, payment: Payment, outcome: Outcome) -> PaymentCaptured:

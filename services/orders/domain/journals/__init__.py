@@ -28,6 +28,7 @@ from .orders import (
     refund_approved,
     refund_of_delivered,
     refund_paid,
+    refund_returned,
     refund_to_wallet,
     released,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "refund_approved",
     "refund_of_delivered",
     "refund_paid",
+    "refund_returned",
     "refund_to_wallet",
     "released",
     "remittance_borne",

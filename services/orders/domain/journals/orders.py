@@ -109,6 +109,11 @@ def refund_paid(
     return on.book("refund_paid", refund_id, debit("refund_payable", amount), credit(through, amount, party))
 
 
+def refund_returned(on: Occasion, refund_id: RefundId, amount: int) -> Journal | None:
+    """The buyer's bank sent it back: it is owed again."""
+    return on.book("refund_returned", refund_id, debit("bank", amount, PLATFORM), credit("refund_payable", amount))
+
+
 def refund_to_wallet(on: Occasion, refund_id: RefundId, amount: int, buyer_ref: str) -> Journal | None:
     """The buyer leaves it with us, as money that is theirs."""
     return on.book(
