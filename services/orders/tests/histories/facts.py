@@ -257,6 +257,7 @@ def charge_kept(world: World, cause: str, part_id: str, amount: int) -> None:
     world.post(journals.charge_settled(world.occasion(bought, cause), cause, part.cash, amount))
     if world.is_news(cause):
         part.owed_to_carrier -= amount
+        part.kept += amount
         world.should("carrier_payable", -amount, CARRIER)
         world.should("bank", amount, PLATFORM)
 

@@ -17,7 +17,7 @@ def check(world: World) -> None:
     _collected_is_remitted_or_outstanding(world)
     _no_refund_exceeds_what_was_paid(world)
     for currency in world.books.currencies():
-        aside = _taken_back_after_a_refund(world) if currency == CNY else 0
+        aside = _given_before_it_was_taken_back(world) if currency == CNY else 0
         assert world.books.is_funded(currency, aside=aside), "the bank does not cover what can be asked of it"
 
 
@@ -83,22 +83,19 @@ def _collected_is_remitted_or_outstanding(world: World) -> None:
 
 def _no_refund_exceeds_what_was_paid(world: World) -> None:
     for bought in world.orders.values():
-        by_card = [r.amount for r in world.refunds.values() if r.order_id == bought.order_id and r.route == "card"]
-        if bought.payment and bought.payment.currency == CNY:
-            other = sum(r.amount for r in world.refunds.values() if r.order_id == bought.order_id and r.currency != CNY)
-            assert sum(by_card) - other <= bought.settling.captured
+        mine = [r for r in world.refunds.values() if r.order_id == bought.order_id and r.state != "REJECTED"]
+        if bought.payment:
+            assert sum(r.amount for r in mine if r.currency == CNY) <= bought.settling.captured
         for line_id, line in bought.lines.items():
             assert taken_back(world, line_id) <= line.amount
         for part in bought.parts if not bought.order.prepaid else []:
-            asked = [r.amount for r in world.refunds.values() if r.part is part and r.state != "REJECTED"]
-            assert sum(asked) <= part.taken, "more goes back than was collected"
+            assert sum(r.amount for r in mine if r.part is part) <= part.taken, "more goes back than was collected"
 
 
-def _taken_back_after_a_refund(world: World) -> int:
-    """Refunds that were paid before the bank took their cash back: nobody but the carrier owes it now."""
+def _given_before_it_was_taken_back(world: World) -> int:
+    """What buyers and carriers got out of cash that the bank took back afterwards: nobody but the carrier owes it."""
     unfunded = [part for _, part in world.parts() if part.with_carrier + part.on_the_way > 0]
-    known_of = sum(min(0, part.owed_to_carrier) for _, part in world.parts())  # kept before its reason was told
-    return sum(world.paid_back(part) for part in unfunded) - known_of
+    return sum(world.paid_back(part) + part.kept for part in unfunded)
 
 
 def check_closed(world: World) -> None:

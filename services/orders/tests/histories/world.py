@@ -64,6 +64,7 @@ class Part:
     decided: int = 0
     with_carrier: int = 0
     owed_to_carrier: int = 0
+    kept: int = 0  # by the carrier, of what it was owed
     charge: tuple[int, Bearer] | None = None
     rows: dict[str, Row] = field(default_factory=dict)
 
