@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from services.orders.domain.commissions import Commission
 from services.orders.tests.books import CNY
 from services.orders.tests.histories.world import CARRIER, NOW, Part, World
@@ -11,11 +13,12 @@ def check(world: World) -> None:
     """Every law after a step; raises AssertionError with what is wrong."""
     _the_books_are_what_the_second_hand_wrote(world)
     _each_currency_sums_to_zero(world)
-    _shares_sum_to_their_lines(world)
+    back = taken_back(world)
+    _shares_sum_to_their_lines(world, back)
     _what_was_freed_waits_for_nothing(world)
     _what_was_taken_back_was_taken_fairly(world)
     _collected_is_remitted_or_outstanding(world)
-    _no_refund_exceeds_what_was_paid(world)
+    _no_refund_exceeds_what_was_paid(world, back)
     for currency in world.books.currencies():
         aside = _given_before_it_was_taken_back(world) if currency == CNY else 0
         assert world.books.is_funded(currency, aside=aside), "the bank does not cover what can be asked of it"
@@ -33,19 +36,22 @@ def _each_currency_sums_to_zero(world: World) -> None:
         assert sum(amount for (name, _), amount in world.books.totals.items() if name == currency) == 0
 
 
-def _shares_sum_to_their_lines(world: World) -> None:
+def _shares_sum_to_their_lines(world: World, back: Counter[str]) -> None:
     for bought in world.orders.values():
         for line_id, shares in bought.shares.items():
             line = bought.lines[line_id]
-            assert sum(share.amount for share in shares) == line.amount - taken_back(world, line_id)
+            assert sum(share.amount for share in shares) == line.amount - back[line_id]
             held = sum(share.amount for share in shares if share.held and share.party_kind != "platform")
             assert world.books.of_line[line_id, "payable:held"] == held
 
 
-def taken_back(world: World, line_id: str) -> int:
-    """What went back of a delivered line."""
-    agreed = [r for r in world.refunds.values() if r.state not in ("REQUESTED", "REJECTED")]
-    return sum(piece.amount for refund in agreed for piece in refund.pieces if piece.line_id == line_id)
+def taken_back(world: World) -> Counter[str]:
+    """What went back of each delivered line."""
+    back: Counter[str] = Counter()
+    for refund in world.refunds.values():
+        for piece in refund.pieces if refund.state not in ("REQUESTED", "REJECTED") else ():
+            back[piece.line_id] += piece.amount
+    return back
 
 
 def _what_was_freed_waits_for_nothing(world: World) -> None:
@@ -81,13 +87,13 @@ def _collected_is_remitted_or_outstanding(world: World) -> None:
     assert sum(part.on_the_way for part in parts) == -world.books.of_party[CARRIER, "cash_in_transit"]
 
 
-def _no_refund_exceeds_what_was_paid(world: World) -> None:
+def _no_refund_exceeds_what_was_paid(world: World, back: Counter[str]) -> None:
     for bought in world.orders.values():
         mine = [r for r in world.refunds.values() if r.order_id == bought.order_id and r.state != "REJECTED"]
         if bought.payment:
             assert sum(r.amount for r in mine if r.currency == CNY) <= bought.settling.captured
         for line_id, line in bought.lines.items():
-            assert taken_back(world, line_id) <= line.amount
+            assert back[line_id] <= line.amount
         for part in bought.parts if not bought.order.prepaid else []:
             assert sum(r.amount for r in mine if r.part is part) <= part.taken, "more goes back than was collected"
 
