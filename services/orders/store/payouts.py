@@ -52,6 +52,14 @@ async def lock(tx: Tx, payout_id: PayoutId) -> Payout | None:
     return Payout(**row) if row else None
 
 
+_LOCK_SHARES = "SELECT FROM commissions WHERE payout_id = $1 ORDER BY line_id, party_kind FOR UPDATE"
+
+
+async def lock_shares(tx: Tx, payout_id: PayoutId) -> None:
+    """Lock the shares in it, which come before the balances that its end moves."""
+    await tx.execute(_LOCK_SHARES, payout_id)
+
+
 _MOVE = """
     UPDATE payouts
        SET state = $3, version = $4, events = $5, approved_by = $6, bank_ref = $7, failure = $8,

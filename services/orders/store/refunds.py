@@ -236,7 +236,7 @@ _WHOSE: Mapping[str, str] = {
     "buyer": "o.buyer_ref = $1",
     "service": "o.placed_by = $1",
     "supplier": "s.supplier_id = $1::text::uuid",
-    "operator": "$1 IS NOT NULL",
+    "operator": "$1::text IS NOT NULL",
 }
 # Newest first: an id is a UUIDv7 and sorts by its time.
 _PAGES = {

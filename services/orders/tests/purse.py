@@ -183,7 +183,9 @@ class Purse:
         """Every journal sums to zero, and the bank covers what is available and in payouts."""
         unbalanced = "SELECT journal_id FROM entries GROUP BY journal_id HAVING sum(debit) <> sum(credit)"
         assert await self.journey.db.pool.fetch(unbalanced) == []
-        owed = "SELECT coalesce(sum(amount), 0) FROM balances WHERE account IN ('payable:available', 'payable:in_payout')"
+        owed = (
+            "SELECT coalesce(sum(amount), 0) FROM balances WHERE account IN ('payable:available', 'payable:in_payout')"
+        )
         assert await self.in_bank() >= await self.journey.db.pool.fetchval(owed)
 
 

@@ -296,8 +296,6 @@ async def test_a_forged_word_of_the_bank_changes_nothing(purse: Purse, edge: Edg
     party, available = await _mine(purse, await purse.earned())
     payout = await purse.pay_out(party, available)
     call = {"bank": "sandbox", "kind": "paid", "payout_id": payout.payout_id, "amount": available, "currency": "CNY"}
-    answer = await bank_calls(
-        edge, {**call, "bank_ref": "B1", "at": "2026-11-25T08:00:00Z"}, key=webhooks.new_key()
-    )
+    answer = await bank_calls(edge, {**call, "bank_ref": "B1", "at": "2026-11-25T08:00:00Z"}, key=webhooks.new_key())
     assert (answer.status_code, answer.json()["code"]) == (401, "signature_invalid")
     assert await purse.balance(party, "payable:in_payout") == available

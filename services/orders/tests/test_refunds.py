@@ -7,14 +7,21 @@ from dataclasses import replace
 
 import pytest
 
+from services.orders.domain import journals
+from services.orders.domain.ledger import Occasion
 from services.orders.domain.lifecycle import Asker
-from services.orders.domain.refunds import Wish
+from services.orders.domain.order import Placed
+from services.orders.domain.refunds import Piece, Wish
+from services.orders.store import lifecycle as lifecycle_store
 from services.orders.tests.journey import BUYER, CHEAP, Journey
 from services.orders.tests.market import Goods, order_of
 from services.orders.tests.purse import Purse, names, supplier
 from services.orders.usecases.lifecycle import COMPLETE_ORDER
-from services.orders.usecases.refunds import APPROVE_REFUND, PAY_REFUND
+from services.orders.usecases.refunds import APPROVE_REFUND, PAY_REFUND, Back, give_back
+from shared.contracts.event import Cause
 from shared.contracts.values import LineId
+from shared.kernel import outbox
+from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
 from shared.kernel.ids import new_id
 
@@ -180,9 +187,7 @@ async def test_goods_come_back_before_the_money_goes(purse: Purse) -> None:
 async def test_damaged_goods_are_paid_back_and_not_sold_again(purse: Purse) -> None:
     order = await purse.delivered()
     before = await purse.journey.stock(order)
-    refund = await purse.inspect(
-        await purse.approve(await purse.ask(order, kind="return_and_refund")), damaged=True
-    )
+    refund = await purse.inspect(await purse.approve(await purse.ask(order, kind="return_and_refund")), damaged=True)
     assert refund.state == "SUBMITTED"
     assert await purse.journey.stock(order) == before
 
@@ -415,3 +420,57 @@ async def test_a_refund_that_ends_inside_the_window_does_not_shorten_it(purse: P
     before = await purse.journey.db.pool.fetchval(query, COMPLETE_ORDER, order.order_id)
     await purse.reject(await purse.ask(order))
     assert await purse.journey.db.pool.fetchval(query, COMPLETE_ORDER, order.order_id) == before
+
+
+# What the rest of the service gives back ----------------------------------------------------------------------------
+
+
+async def _give_back(purse: Purse, order: Placed, *, cause: str = "event-1") -> None:
+    """As for a parcel with all lines of the order that never travelled."""
+    (locked,) = (await purse.journey.run(lambda tx: lifecycle_store.lock(tx, [order.order_id]))).values()
+    on, part = Occasion(order.order_id, "CNY", cause), order.supplier_orders[0].supplier_order_id
+    backs = [
+        Back(
+            order=locked,
+            supplier_order_id=part,
+            reason="cancelled",
+            journal=journals.refund_approved(on, line.line_id, line.amount.amount, line.line_id),
+            because=Cause(),
+            lines=(Piece(line.line_id, line.qty, line.amount.amount),),
+        )
+        for line in order.lines
+    ]
+
+    async def act(tx: Tx) -> None:
+        await outbox.append(tx, await give_back(tx, backs))
+
+    await purse.journey.run(act)
+
+
+async def test_all_lines_of_a_parcel_go_back_in_one_refund_and_once(purse: Purse) -> None:
+    order = await purse.journey.paid(CHEAP, CHEAP)
+    await _give_back(purse, order)
+    await _give_back(purse, order)
+    (refund,) = await purse.refunds_of(order)
+    assert (refund["amount"], refund["state"], refund["kind"]) == (2 * CHEAP, "SUBMITTED", "automatic")
+    (told,) = await purse.journey.bodies(refund["refund_id"], "RefundApproved")
+    assert (told["approved_by"], len(told["lines"]), told["state"]) == ("rule", 2, "DUE")
+    assert await purse.card_refunded(order, 2 * CHEAP) == "refunded"
+    assert await purse.journey.payment_state(order) == "REFUNDED"
+    assert await purse.journey.accounts(order) == {}
+
+
+async def test_a_load_tests_money_is_not_given_back(purse: Purse) -> None:
+    order = await purse.journey.paid(CHEAP, loadtest=True)
+    await _give_back(purse, order)
+    assert (await purse.refunds_of(order), await purse.journey.accounts(order)) == ([], {})
+
+
+async def test_cash_that_reaches_the_bank_wakes_the_refunds_that_wait_for_it(purse: Purse) -> None:
+    order = await purse.delivered(payment="cod")
+    await purse.approve(await purse.ask(order))
+    await purse.tick()
+    due = "SELECT due_at <= now() FROM timers WHERE kind = $1"
+    assert await purse.journey.db.pool.fetchval(due, PAY_REFUND) is False
+    await purse.bank(order)
+    assert await purse.journey.db.pool.fetchval(due, PAY_REFUND) is True

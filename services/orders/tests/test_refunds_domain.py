@@ -121,9 +121,10 @@ def test_no_history_leaves_the_machine(steps: list[RefundState]) -> None:
 def test_no_money_goes_out_before_the_supplier_has_agreed() -> None:
     """Each way to DUE leads through APPROVED, each way to the buyer through DUE."""
     for goal, gate in (("DUE", "APPROVED"), ("REFUNDED", "DUE"), ("REFUNDED", "SUBMITTED")):
-        reached, frontier = {"REQUESTED"}, {"REQUESTED"}
+        reached: set[RefundState] = {"REQUESTED"}
+        frontier = reached
         while frontier:
-            frontier = {n for s in frontier for n in FOLLOWS[s] if n != gate} - reached  # type: ignore[index]
+            frontier = {n for s in frontier for n in FOLLOWS[s] if n != gate} - reached
             reached |= frontier
         assert goal not in reached
 

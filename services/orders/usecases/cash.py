@@ -16,7 +16,7 @@ from services.orders.domain.lifecycle import Order, SupplierOrderState
 from services.orders.store import lifecycle as store
 from services.orders.store import supplier_orders as parts_store
 from services.orders.store.lifecycle import Note
-from services.orders.usecases import commissions
+from services.orders.usecases import commissions, refunds
 from services.orders.usecases.ledger import Posting, post, postings
 from services.orders.usecases.lifecycle import inherited, lock_known, payer_of
 from shared.contracts.event import Cause, Event
@@ -77,7 +77,9 @@ async def bank_cash(tx: Tx, events: Sequence[CodBanked]) -> None:
             )
         ],
     )
-    await outbox.append(tx, [*told, *await commissions.release(tx, orders, _because(events, orders))])
+    released = await commissions.release(tx, orders, _because(events, orders))
+    await refunds.wake(tx, orders, _because(events, orders))
+    await outbox.append(tx, [*told, *released])
 
 
 async def unbank_cash(tx: Tx, events: Sequence[CodBankingReversed]) -> None:

@@ -107,6 +107,7 @@ async def bank_says(tx: Tx, payout: Payout, report: BankReport, because: Cause) 
     """What a bank says of a locked payout, and what it tells the world."""
     if (report.amount, report.currency) != (payout.amount, payout.currency):
         return "amount_differs", []
+    await store.lock_shares(tx, payout.payout_id)
     match report.kind, payout.state:
         case "paid", "SUBMITTED":
             return "paid", (await _paid(tx, payout, report, because))[1]

@@ -131,9 +131,10 @@ class Routes:
         roles: Collection[Role] = (),
         anyone: bool = False,
         page: bool = False,
+        answers: Any = None,
     ) -> Callable[[F], F]:
         """Declare a GET, which changes nothing."""
-        return self._declare("GET", path, Access(frozenset(roles), anyone), page=page)
+        return self._declare("GET", path, Access(frozenset(roles), anyone), page=page, answers=answers)
 
     def post(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.orders.domain.ledger import Journal
 from services.orders.domain.lifecycle import Order
@@ -21,7 +21,7 @@ from shared.kernel.outbox import Told
 
 @dataclass(frozen=True, slots=True)
 class Back:
-    """Money that a locked order's buyer gets back: as much as the journal owes them; none for a journal of None.
+    """Money that a locked order's buyer gets back: as much as the journal owes them, nothing without one.
 
     Without a supplier order it is money that had paid nothing.
     """
@@ -39,12 +39,23 @@ async def give_back(tx: Tx, backs: Sequence[Back]) -> list[Told]:
     real = [(back, back.journal) for back in backs if back.journal and not back.order.loadtest]
     posted = await post(tx, [Posting(journal, back.because) for back, journal in real])
     fresh = {(event.cause_id, event.kind, event.subject) for event in posted}
-    drafts = [
-        Standing(back.order, _refund(back, journal), back.because)
-        for back, journal in real
-        if (journal.cause, journal.kind, journal.subject) in fresh
-    ]
-    return [*posted, *(await _begin(tx, drafts))]
+    owed = [(back, journal) for back, journal in real if (journal.cause, journal.kind, journal.subject) in fresh]
+    return [*posted, *(await _begin(tx, _together(owed)))]
+
+
+def _together(owed: Sequence[tuple[Back, Journal]]) -> list[Standing]:
+    """What goes back for one supplier order by one cause is one refund, whatever lines it is of."""
+    drafts: dict[tuple[str, ...], Standing] = {}
+    for back, journal in owed:
+        draft = Standing(back.order, _refund(back, journal), back.because)
+        key = (back.order.order_id, back.supplier_order_id or journal.subject, journal.cause, journal.currency)
+        before = drafts.get(key)
+        drafts[key] = replace(draft, refund=_sum(before.refund, draft.refund)) if before else draft
+    return list(drafts.values())
+
+
+def _sum(first: Refund, second: Refund) -> Refund:
+    return replace(first, amount=first.amount + second.amount, lines=first.lines + second.lines)
 
 
 async def _begin(tx: Tx, drafts: Sequence[Standing]) -> list[Told]:
