@@ -280,29 +280,37 @@ KINDS: tuple[Callable[[Player], Iterator[Step]], ...] = (
 
 def play(history: bytes) -> World:
     """Let it happen, with every law checked after every step; then let everything come to its end."""
-    player = Player(World(), Dice(iter(history)))
+    world = World()
+    for _ in steps(world, history):
+        laws.check(world)
+    laws.check_closed(world)
+    return world
+
+
+def steps(world: World, history: bytes) -> Iterator[None]:
+    """One step at a time: the history itself, then its good end."""
+    player = Player(world, Dice(iter(history)))
     next(_place(player))()
     while not player.dice.over:
         player.next_step()
-        laws.check(player.world)
-    wind_up(player)
-    return player.world
+        yield
+    yield from _wind_up(player)
 
 
-def wind_up(player: Player) -> None:
+def _wind_up(player: Player) -> Iterator[None]:
     """Whatever is open ends well, in a few rounds; what parties owe nets against what they earn next."""
     _earn_more(player)
     for _ in range(6):
         for each in _endings(player):
             each()
-            laws.check(player.world)
-    laws.check_closed(player.world)
+            yield
 
 
 def _earn_more(player: Player) -> None:
     """One order more, so large that the bank can pay all that is due."""
-    order_id, rates = "the last order", CommissionTerms(
-        kind="commission", creator_ppm=300_000, referrer_ppm=300_000, platform_ppm=0
+    order_id, rates = (
+        "the last order",
+        CommissionTerms(kind="commission", creator_ppm=300_000, referrer_ppm=300_000, platform_ppm=0),
     )
     sold = tuple(Sold(f"supplier {i}", f"last {i}", rates, 10_000_000, 1) for i in (1, 2, 3))
     tell(player.world, "placed", order_id, "prepaid", "creator", "referrer", sold)

@@ -81,9 +81,7 @@ def _add_line(bought: Bought, line_id: LineId, sold: Sold, parties: Parties) -> 
     part = next((part for part in bought.parts if part.supplier == sold.supplier), None)
     if part is None:
         number = f"{bought.order_id} part {len(bought.parts)}"
-        part = Part(
-            SupplierOrderId(number), ShipmentId(f"parcel of {number}"), bought.order_id, sold.supplier, [], 0
-        )
+        part = Part(SupplierOrderId(number), ShipmentId(f"parcel of {number}"), bought.order_id, sold.supplier, [], 0)
         bought.parts.append(part)
     part.line_ids.append(line_id)
     part.due += amount
@@ -147,10 +145,10 @@ def captured(world: World, cause: str, order_id: str, amount: int, currency: str
         _owe(world, bought, f"refund of {cause}", None, amount, currency=currency)
 
 
-def _owe(
-    world: World, bought: Bought, refund_id: str, part: Part | None, amount: int, *, currency: str = CNY
-) -> None:
-    """An automatic refund: what was paid and never reached the buyer."""
+def _owe(world: World, bought: Bought, refund_id: str, part: Part | None, amount: int, *, currency: str = CNY) -> None:
+    """An automatic refund, one a parcel and cause: what was paid and never reached the buyer."""
+    if part and not world.automatic:
+        return
     if amount and refund_id not in world.refunds:
         route: Literal["card", "transfer"] = "card" if bought.order.prepaid else "transfer"
         state: Literal["SUBMITTED", "DUE"] = "SUBMITTED" if route == "card" else "DUE"
@@ -158,7 +156,9 @@ def _owe(
 
 
 @fact
-def settled(world: World, cause: str, order_id: str, gross: int, fee: int, bearer: Literal["supplier", "platform"]) -> None:
+def settled(
+    world: World, cause: str, order_id: str, gross: int, fee: int, bearer: Literal["supplier", "platform"]
+) -> None:
     """The provider pays over what it took; below zero it keeps what it had given back."""
     bought = world.orders[order_id]
     assert bought.payment is not None, "only what is prepaid is settled"
@@ -171,7 +171,9 @@ def settled(world: World, cause: str, order_id: str, gross: int, fee: int, beare
     on, subject = world.occasion(bought, cause), bought.payment.payment_id
     fees = split.apportion(fee, [part.due for part in bought.parts])
     shares = [(Payer(bearer, part.supplier), share) for part, share in zip(bought.parts, fees, strict=True)]
-    world.post(journals.payment_settled(on, subject, gross, fee), journals.fee_passed_on(on, subject, "psp_fees", shares))
+    world.post(
+        journals.payment_settled(on, subject, gross, fee), journals.fee_passed_on(on, subject, "psp_fees", shares)
+    )
     for payer, share in shares if news else []:
         _bears(world, payer, share, "psp_fees")
     world.release(bought, cause)
@@ -229,7 +231,7 @@ def undelivered(
         world.post(journals.refund_approved(on, line_id, amount, line_id))
         world.should("buyer_deposits", -amount)
         world.should("refund_payable", amount)
-        _owe(world, bought, f"refund of {cause} {line_id}", part, amount)
+    _owe(world, bought, f"refund of {cause}", part, part.due if bought.order.prepaid else 0)
     _cash_back(world, bought, part, cause, part.collected or 0)
     if fate == "RETURNED" and charge:
         payer = world.party_of(bought, part, bearer)
@@ -392,7 +394,9 @@ def remitted_short_decided(world: World, cause: str, part_id: str, amount: int, 
 
 
 @fact
-def remitted_over_decided(world: World, cause: str, part_id: str, amount: int, whose: Literal["buyer", "carrier"]) -> None:
+def remitted_over_decided(
+    world: World, cause: str, part_id: str, amount: int, whose: Literal["buyer", "carrier"]
+) -> None:
     """The carrier remitted more than was reported: the buyer had paid it, or it is the carrier's."""
     bought, part = _find(world, part_id)
     on = world.occasion(bought, cause)

@@ -20,7 +20,7 @@ def check(world: World) -> None:
     _collected_is_remitted_or_outstanding(world)
     _no_refund_exceeds_what_was_paid(world, back)
     for currency in world.books.currencies():
-        aside = _given_before_it_was_taken_back(world) if currency == CNY else 0
+        aside = given_before_it_was_taken_back(world) if currency == CNY else 0
         assert world.books.is_funded(currency, aside=aside), "the bank does not cover what can be asked of it"
 
 
@@ -98,7 +98,7 @@ def _no_refund_exceeds_what_was_paid(world: World, back: Counter[str]) -> None:
             assert sum(r.amount for r in mine if r.part is part) <= part.taken, "more goes back than was collected"
 
 
-def _given_before_it_was_taken_back(world: World) -> int:
+def given_before_it_was_taken_back(world: World) -> int:
     """What buyers and carriers got out of cash that the bank took back afterwards: nobody but the carrier owes it."""
     unfunded = [part for _, part in world.parts() if part.with_carrier + part.on_the_way > 0]
     return sum(world.paid_back(part) + part.kept for part in unfunded)

@@ -121,6 +121,7 @@ class Asked:
 class World:
     """Everything at one moment."""
 
+    automatic: bool = True  # whether what never reached the buyer is paid back by itself
     books: Books = field(default_factory=Books)
     expect: Counter[tuple[str, str]] = field(default_factory=Counter)  # currency, account
     parties: Counter[tuple[str, str]] = field(default_factory=Counter)  # party, account
