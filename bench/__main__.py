@@ -16,7 +16,7 @@ from typing import Any
 import uvloop
 from rich.console import Console
 
-from bench import consuming, end_to_end, growth, intake, latency, memory, relaying
+from bench import consuming, end_to_end, growth, intake, latency, memory, relaying, statements
 from bench.end_to_end import town
 from bench.report import RESULTS, Report, print_report, print_summary, write_results
 from bench.servers import servers
@@ -47,6 +47,7 @@ ROWS: dict[str, Row] = {
     "relay": Row(servers, relaying.measure, partial(relaying.measure, events=5_000, pairs=1)),
     "consumer": Row(servers, consuming.measure, partial(consuming.measure, events=5_000, pairs=1)),
     "latency": Row(servers, latency.measure, partial(latency.measure, seconds=2.0)),
+    "statements": Row(servers, statements.measure, partial(statements.measure, rows=2_000)),
     "growth": Row(
         stand,
         growth.growth,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,12 @@ class Errands:
         self._running.add(task)
         task.add_done_callback(self._ended)
         return task
+
+    async def repeat(self, pause_seconds: float, errand: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do it after each pause until cancelled; one that fails is logged, and done again in its time."""
+        while True:
+            await asyncio.sleep(pause_seconds)
+            await asyncio.wait({self.start(errand())})
 
     async def finish(self, patience_seconds: float) -> None:
         """Give what runs a moment to end by itself, then drop it."""

@@ -26,7 +26,9 @@ class Settings(BaseSettings):
 
     quiet_sandbox: bool = False  # every act is left to the caller, and what is asked is done plainly and at once
     sandbox_seed: int = 1
-    sandbox_pace: Annotated[float, Field(gt=0)] = 1.0  # a factor on every delay: the demo lives at 0.05
+    sandbox_pace: Annotated[float, Field(gt=0)] = 1.0  # a factor on every delay: the demo lives at 0.1
+    sandbox_settle_seconds: Annotated[float, Field(gt=0)] = 30.0  # between two settlements of the payment provider
+    sandbox_statement_seconds: Annotated[float, Field(gt=0)] = 60.0  # between two statements of the carrier
 
     def secret(self, name: str) -> str:
         """The secret file of that name; read on every use, so that a rotated key needs no restart."""

@@ -89,3 +89,9 @@ class Following:
 
 async def _reached(consumer: Any, ends: Mapping[TopicPartition, int]) -> bool:
     return all([await consumer.position(part) >= end for part, end in ends.items()])
+
+
+def position_of(headers: Mapping[str, str]) -> int:
+    """An event's place in its stream, 1, 2, 3 …; 0 when its headers don't say."""
+    place = headers.get("ce_aggregateversion", "")
+    return int(place) if place.isdecimal() else 0

@@ -13,6 +13,7 @@ import secrets as random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -30,7 +31,8 @@ SIGNING_KEY = "signing.key"
 AUDITOR_PASSWORD = "auditor_password"
 FOLDERS = (OPERATOR, *SERVICES, *(f"sandbox-{name}" for name in SANDBOX))
 SERVICE_TOKEN = "service_token"
-SERVICE_TOKEN_SECONDS = 10 * 365 * 86_400  # like the other secrets it lasts until it is rotated: its file removed
+OPERATOR_TOKEN = "operator_token"
+TOKEN_SECONDS = 10 * 365 * 86_400  # like the other secrets it lasts until it is rotated: its file removed
 KEY_BYTES = 32  # Standard Webhooks asks for 24 to 64; HMAC-SHA256 gains nothing beyond 32
 # The kernel looks a signer's keys up as webhook_<signer>; the same file answers to both names.
 ALIASES = {f"{name}_webhook_keys": f"webhook_{name}" for name in ("psp", "carrier", "bank")}
@@ -69,8 +71,23 @@ SECRETS = (
     Secret("touch_keys", _touch_key, ("storefront", "orders")),
     Secret("pay_url_key", _hmac_key, ("orders", "sandbox-psp")),
     Secret("psp_webhook_keys", _webhook_key, ("orders", "sandbox-psp")),
-    Secret("bank_webhook_keys", _webhook_key, ("orders",)),
+    Secret("bank_webhook_keys", _webhook_key, ("orders", "sandbox-bank")),
     Secret("carrier_webhook_keys", _webhook_key, ("logistics", "sandbox-carrier")),
+)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A file with a bearer token that one process speaks with, in its own name."""
+
+    file: str
+    role: Literal["service", "operator"]
+    holder: str
+
+
+TOKENS = (
+    Token(SERVICE_TOKEN, "service", "storefront"),  # passes an anonymous buyer's request on to orders
+    Token(OPERATOR_TOKEN, "operator", "sandbox-bank"),  # enters what it credits for carriers' statements
 )
 
 
@@ -78,7 +95,9 @@ def init(folder: Path) -> list[Path]:
     """Make what is missing and return those files; what is there is never changed."""
     for name in FOLDERS:
         (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    made = _make_signing_key(folder) + _make_service_token(folder)
+    made = _make_signing_key(folder)
+    for token in TOKENS:
+        made += _make_token(folder, token)
     for secret in SECRETS:
         made += _share(folder, secret)
     return made
@@ -114,15 +133,14 @@ def _make_signing_key(folder: Path) -> list[Path]:
     return made
 
 
-def _make_service_token(folder: Path) -> list[Path]:
-    """The token the storefront speaks with when it passes an anonymous buyer's request on to orders."""
+def _make_token(folder: Path, token: Token) -> list[Path]:
     from shared.kernel.auth import mint
 
-    file = folder / "storefront" / SERVICE_TOKEN
+    file = folder / token.holder / token.file
     if file.exists():
         return []
     private = (folder / OPERATOR / SIGNING_KEY).read_text()
-    return _write(file, mint(private, "service", "storefront", SERVICE_TOKEN_SECONDS))
+    return _write(file, mint(private, token.role, token.holder, TOKEN_SECONDS))
 
 
 def _share(folder: Path, secret: Secret) -> list[Path]:

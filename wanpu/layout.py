@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 SERVICES = ("catalog", "storefront", "orders", "logistics")
-SANDBOX = ("psp", "carrier", "phone")  # the bank comes with payouts; its port, 8114, and its keys are set aside
+SANDBOX = ("psp", "carrier", "phone", "bank")
 
 POSTGRES_PORT = 5433
 KAFKA_PORT = 9092
 KAFKA_CONTROLLER_PORT = 9093
 API_PORTS = {"catalog": 8101, "storefront": 8102, "orders": 8103, "logistics": 8104}
 WORKER_PORTS = {"catalog": 8121, "storefront": 8122, "orders": 8123, "logistics": 8124}  # /health and /metrics only
-SANDBOX_PORTS = {"psp": 8111, "carrier": 8112, "phone": 8113}
+SANDBOX_PORTS = {"psp": 8111, "carrier": 8112, "phone": 8113, "bank": 8114}
 DATABASE = "wanpu"
 AUDITOR = "wanpu_auditor"
 

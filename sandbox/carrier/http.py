@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import httpx
 from pydantic import AwareDatetime, Field
@@ -11,14 +13,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.asked import Asked, read
-from sandbox.calls import SignedCalls
+from sandbox.calls import Calls, signed
+from sandbox.carrier import rounds as parcels
+from sandbox.carrier import till as cash
 from sandbox.carrier.journey import Behaviour
-from sandbox.carrier.rounds import HEARS, Parcel, Rounds
+from sandbox.carrier.rounds import Parcel, Rounds
+from sandbox.carrier.statements import Fault
+from sandbox.carrier.till import Till
+from sandbox.errands import Errands
 from sandbox.process import FINISH_SECONDS, Party, problem
 from sandbox.settings import Settings
 from sandbox.topics import Following
-from shared.contracts.logistics import COD, SHIPMENTS
+from shared.contracts.event import Event
+from shared.contracts.logistics import COD, DISCREPANCIES, SHIPMENTS, STATEMENTS
 from shared.contracts.values import Money
+
+ANSWER_SECONDS = 8.0  # what takes longer goes on by itself; the caller looks at what was sent
 
 
 class NewParcel(Asked):
@@ -46,17 +56,57 @@ class AskedReport(Asked):
     reason: str | None = None
 
 
+class StatementControl(Asked):
+    """Which slips the statement is to have, and how many of each; none if left out."""
+
+    faults: dict[Fault, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+
+
 def build(settings: Settings) -> Party:
     """The carrier as a party."""
-    calls = SignedCalls(settings.logistics_url, lambda: settings.keys("webhook_carrier"), pace=settings.sandbox_pace)
+    calls = Calls(settings.logistics_url, signed(lambda: settings.keys("webhook_carrier")), pace=settings.sandbox_pace)
     rounds = Rounds(settings, calls)
-    following = Following(settings.kafka_bootstrap, [SHIPMENTS, COD], HEARS, rounds.hear, rounds.caught_up)
+    till = Till(settings, calls)
+
+    def hear(event: Event, headers: Mapping[str, str]) -> None:
+        rounds.hear(event, headers)
+        till.hear(event)
+
+    wanted: list[type[Event]] = [*parcels.HEARS, *cash.HEARS]
+    topics = [SHIPMENTS, COD, STATEMENTS, DISCREPANCIES]
+    following = Following(settings.kafka_bootstrap, topics, wanted, hear, rounds.caught_up)
+
+    async def background() -> None:
+        pause = settings.sandbox_statement_seconds * settings.sandbox_pace
+        acts = [] if settings.quiet_sandbox else [rounds.errands.repeat(pause, till.state)]
+        await asyncio.gather(following.run(), *acts)
 
     async def finish() -> None:
         await rounds.errands.finish(FINISH_SECONDS)
         await calls.close()
 
-    return Party(routes(rounds), background=following.run, is_ready=rounds.caught_up.is_set, finish=finish)
+    every = [*routes(rounds), *statement_routes(till, rounds.errands)]
+    return Party(every, background=background, is_ready=rounds.caught_up.is_set, finish=finish)
+
+
+def statement_routes(till: Till, errands: Errands) -> list[Route]:
+    """What the carrier has stated, and the control that makes it state what waits."""
+
+    def shown() -> Response:
+        return JSONResponse({"items": till.sent, "waiting": len(till.waiting())})
+
+    async def known(_: Request) -> Response:
+        return shown()
+
+    async def control(request: Request) -> Response:
+        asked = await read(request, StatementControl)
+        await asyncio.wait({errands.start(till.state(asked.faults))}, timeout=ANSWER_SECONDS)
+        return shown()
+
+    return [
+        Route("/statements", known, methods=["GET"]),
+        Route("/control/statements", control, methods=["POST"]),
+    ]
 
 
 def routes(rounds: Rounds) -> list[Route]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from sandbox.calls import SignedCalls
+from sandbox.calls import Calls, status_of
 from sandbox.carrier.journey import Behaviour, Step, habit, plan
 from sandbox.errands import Errands
 from sandbox.settings import Settings
@@ -62,7 +62,7 @@ class Rounds:
     """All parcels of the carrier."""
 
     settings: Settings
-    calls: SignedCalls
+    calls: Calls
     caught_up: asyncio.Event = field(default_factory=asyncio.Event)
     errands: Errands = field(default_factory=Errands)
     parcels: dict[str, Parcel] = field(default_factory=dict)
@@ -140,8 +140,8 @@ class Rounds:
             await asyncio.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()))
             report = _report(parcel, step, since + timedelta(seconds=step.happens * pace))
             for _ in range(step.times):
-                status = await self.calls.until_taken(REPORTS, f"{CARRIER}-{step.report_id}", report)
-                _note(parcel, report, status)
+                answer = await self.calls.until_taken(REPORTS, f"{CARRIER}-{step.report_id}", report)
+                _note(parcel, report, status_of(answer))
 
 
 def _report(parcel: Parcel, step: Step, at: datetime) -> dict[str, Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from html import escape
+from typing import Literal
 
 from pydantic import Field
 from starlette.exceptions import HTTPException
@@ -11,10 +14,17 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.asked import Asked, read
-from sandbox.calls import SignedCalls
+from sandbox.calls import Calls, signed
+from sandbox.errands import Errands
 from sandbox.process import FINISH_SECONDS, Party
+from sandbox.psp import refunds
 from sandbox.psp.payments import Behaviour, Bill, Order, Payment, Provider
+from sandbox.psp.settling import HEARS, Settling
 from sandbox.settings import Settings
+from sandbox.topics import Following
+from sandbox.transfers import Transfers
+from shared.contracts.event import Event
+from shared.contracts.orders import PAYMENTS, REFUNDS
 
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -33,6 +43,7 @@ SENTENCES = {
     "failed": "The bank said no. Nothing was taken; you can try again.",
     "captured": "Paid. Your shop will know in a moment; you can close this page.",
 }
+ANSWER_SECONDS = 8.0  # what takes longer goes on by itself; the caller looks at what was sent
 PAGE_HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
     "cache-control": "no-store",
@@ -47,20 +58,67 @@ class Control(Asked):
     delay_seconds: float | None = Field(default=None, ge=0, le=3600)
 
 
+class RefundControl(Asked):
+    """How a refund to a card goes."""
+
+    behaviour: Literal["pay", "duplicate"] = "pay"
+
+
 def build(settings: Settings) -> Party:
     """The provider as a party."""
-    calls = SignedCalls(settings.orders_url, lambda: settings.keys("webhook_psp"), pace=settings.sandbox_pace)
+    calls = Calls(settings.orders_url, signed(lambda: settings.keys("webhook_psp")), pace=settings.sandbox_pace)
     provider = Provider(settings, calls)
+    back, settling = refunds.refunds(settings, calls), Settling(calls)
+
+    def hear(event: Event, headers: Mapping[str, str]) -> None:
+        refunds.hear(back, event, headers)
+        settling.hear(event, headers)
+
+    wanted: list[type[Event]] = [*refunds.HEARS, *HEARS]
+    topics = [PAYMENTS, REFUNDS]
+    following = Following(settings.kafka_bootstrap, topics, wanted, hear, back.caught_up)
+
+    async def background() -> None:
+        pause = settings.sandbox_settle_seconds * settings.sandbox_pace
+        acts = [] if settings.quiet_sandbox else [provider.errands.repeat(pause, settling.settle)]
+        await asyncio.gather(following.run(), *acts)
 
     async def finish() -> None:
-        await provider.errands.finish(FINISH_SECONDS)
+        await asyncio.gather(*(errands.finish(FINISH_SECONDS) for errands in (provider.errands, back.errands)))
         await calls.close()
 
-    return Party(routes(provider, settings), finish=finish)
+    every = [*routes(provider, settings), *money_routes(back, settling, provider.errands)]
+    return Party(every, background=background, is_ready=back.caught_up.is_set, finish=finish)
+
+
+def money_routes(back: Transfers, settling: Settling, errands: Errands) -> list[Route]:
+    """What goes back to cards, and what goes to the platform's bank."""
+
+    async def control_refund(request: Request) -> Response:
+        asked = await read(request, RefundControl)
+        back.instruct(request.path_params["refund_id"], asked.behaviour)
+        return Response(status_code=204)
+
+    async def control_settle(_: Request) -> Response:
+        await asyncio.wait({errands.start(settling.settle())}, timeout=ANSWER_SECONDS)
+        return JSONResponse({"owed": settling.owed(), "items": settling.sent})
+
+    async def settlements(_: Request) -> Response:
+        return JSONResponse({"owed": settling.owed(), "items": settling.sent})
+
+    async def known(_: Request) -> Response:
+        return JSONResponse({"items": [refund.as_json() for refund in back.known.values()]})
+
+    return [
+        Route("/refunds", known, methods=["GET"]),
+        Route("/settlements", settlements, methods=["GET"]),
+        Route("/control/refunds/{refund_id}", control_refund, methods=["POST"]),
+        Route("/control/settle", control_settle, methods=["POST"]),
+    ]
 
 
 def routes(provider: Provider, settings: Settings) -> list[Route]:
-    """All but health."""
+    """The page behind a `pay_url`, and the control of what comes of it."""
 
     async def show(request: Request) -> Response:
         bill = _bill(request, settings)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sandbox.calls import SignedCalls
+from sandbox.calls import Calls
 from sandbox.errands import Errands
 from sandbox.settings import Settings
 
@@ -85,7 +85,7 @@ class Provider:
     """The provider's books and its habits."""
 
     settings: Settings
-    calls: SignedCalls
+    calls: Calls
     errands: Errands = field(default_factory=Errands)
     payments: dict[str, Payment] = field(default_factory=dict)
     _orders: dict[str, Order] = field(default_factory=dict)
@@ -124,8 +124,8 @@ class Provider:
         body = _report(payment, kind, order)
         await asyncio.sleep(self._delay(order))
         for _ in range(2 if order.behaviour == "duplicate" else 1):
-            if 200 <= await self.calls.until_taken(CALLBACK, call_id, body) < 300:
-                payment.told += 1
+            answer = await self.calls.until_taken(CALLBACK, call_id, body)
+            payment.told += answer is not None and answer.is_success
 
     def _delay(self, order: Order) -> float:
         if order.delay_seconds is not None:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,9 +15,18 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from sandbox.settings import Settings
+from sandbox.tests import facts
+from sandbox.tests.listener import Listener
 from shared.contracts.event import Event
-from shared.contracts.logistics import COD, SHIPMENTS, ShipmentDelivered, ShipmentHandedOver
-from shared.contracts.orders import PERSONAL, ConfirmationCodeIssued
+from shared.contracts.logistics import (
+    COD,
+    DISCREPANCIES,
+    SHIPMENTS,
+    STATEMENTS,
+    ShipmentDelivered,
+    ShipmentHandedOver,
+)
+from shared.contracts.orders import PAYMENTS, PAYOUTS, PERSONAL, REFUNDS, ConfirmationCodeIssued
 from shared.contracts.values import Money
 from shared.embedded.kafka import Kafka
 from shared.embedded.process import free_port
@@ -32,6 +41,7 @@ CODE = {
     "payable": {"amount": 25000, "currency": "CNY"},
     "expires_at": "2026-01-01T00:00:00Z",
 }
+QUICK = {"WANPU_SANDBOX_PACE": "0.001", "WANPU_SANDBOX_SEED": "7"}
 Start = Callable[..., Awaitable[httpx.AsyncClient]]
 
 
@@ -65,13 +75,21 @@ class Processes:
 
 @pytest.fixture
 async def processes(kafka: Kafka, settings: Settings) -> AsyncIterator[Processes]:
-    await apply_topics(kafka.bootstrap, [PERSONAL, SHIPMENTS, COD])
+    await apply_topics(kafka.bootstrap, [PERSONAL, SHIPMENTS, COD, STATEMENTS, DISCREPANCIES])
+    await apply_topics(kafka.bootstrap, [PAYMENTS, REFUNDS, PAYOUTS])
     processes = Processes(kafka, settings)
     yield processes
     for party in list(processes.running):
         await processes.stop(party)
     for client in processes.clients:
         await client.aclose()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    listener = Listener()
+    yield listener
+    listener.close()
 
 
 async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 30) -> Any:
@@ -89,10 +107,11 @@ async def _is_ready(client: httpx.AsyncClient) -> bool:
         return False
 
 
-async def publish(kafka: Kafka, event: Event) -> None:
+async def publish(kafka: Kafka, event: Event, position: int = 1) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap)
     await producer.start()
-    headers = [("ce_type", event.type.encode()), ("ce_time", datetime.now(UTC).isoformat().encode())]
+    said = {"ce_type": event.type, "ce_time": datetime.now(UTC).isoformat(), "ce_aggregateversion": f"{position}"}
+    headers = [(name, value.encode()) for name, value in said.items()]
     await producer.send_and_wait(
         event.topic.name, event.model_dump_json().encode(), event.key.encode(), headers=headers
     )
@@ -127,6 +146,62 @@ async def test_the_provider_serves_its_page_and_stops_when_told(processes: Proce
     psp = await processes.start("psp")
     assert (await psp.get("/pay/p1")).status_code == 403
     assert await processes.stop("psp") == 0
+
+
+async def test_a_bank_that_is_restarted_repeats_the_call_that_it_made(processes: Processes, listener: Listener) -> None:
+    await publish(processes.kafka, facts.payout_submitted("po-restart"), 3)
+    for count in (1, 2):
+        bank = await processes.start("bank", WANPU_ORDERS_URL=listener.url, WANPU_QUIET_SANDBOX="1", **QUICK)
+        assert (await bank.post("/control/payouts/po-restart", json={"behaviour": "pay"})).status_code == 204
+        await until(_says(listener, count))
+        assert await processes.stop("bank") == 0
+    assert listener.taken[0] == listener.taken[1]
+
+
+async def test_a_statement_that_was_matched_is_credited_with_the_operators_token(
+    processes: Processes, listener: Listener
+) -> None:
+    bank = await processes.start("bank", WANPU_LOGISTICS_URL=listener.url, WANPU_QUIET_SANDBOX="1", **QUICK)
+    assert (await bank.post("/control/statements/SB-T", json={"parts": 2})).status_code == 204
+    await publish(processes.kafka, facts.matched("SB-T"))
+    await until(_says(listener, 2))
+    assert [(path, body["amount"]["amount"]) for path, _, body in listener.taken] == [
+        ("/bank-credits", 5_000),
+        ("/bank-credits", 5_001),
+    ]
+
+
+async def test_the_provider_settles_what_it_finds_captured_on_the_topic(
+    processes: Processes, listener: Listener
+) -> None:
+    await publish(processes.kafka, facts.captured("pay-a", 10_000), 1)
+    await publish(processes.kafka, facts.captured("pay-b", 20_000), 1)
+    await publish(processes.kafka, facts.settled("pay-b", 20_000), 2)
+    psp = await processes.start("psp", WANPU_ORDERS_URL=listener.url, WANPU_QUIET_SANDBOX="1")
+    assert (await psp.post("/control/settle")).json()["owed"] == 0
+    ((path, _, body),) = listener.taken
+    assert path == "/payments/settlements/sandbox"
+    assert body["payments"] == [{"payment_id": "pay-a", "gross": 10_000, "fee": 60}]
+
+
+async def test_the_carrier_states_the_cash_it_finds_collected_on_the_topic(
+    processes: Processes, listener: Listener
+) -> None:
+    await publish(processes.kafka, facts.collected("W-stated"))
+    await publish(processes.kafka, facts.remitted("W-stated"), 2)
+    await publish(processes.kafka, facts.collected("W-waits"))
+    carrier = await processes.start("carrier", WANPU_LOGISTICS_URL=listener.url, WANPU_QUIET_SANDBOX="1")
+    assert (await carrier.post("/control/statements", json={})).json()["waiting"] == 0
+    ((path, _, text),) = listener.taken
+    assert path == "/carriers/sandbox/statements"
+    assert text.splitlines()[1:] == ["W-waits,2026-03-02T12:00:00+00:00,12900,129,12771"]
+
+
+def _says(listener: Listener, count: int) -> Callable[[], Awaitable[bool]]:
+    async def look() -> bool:
+        return len(listener.taken) == count
+
+    return look
 
 
 def handed_over(waybill: str) -> ShipmentHandedOver:

@@ -14,7 +14,7 @@ from shared.kernel.database import Database
 def build_api(settings: Settings, database: Database | None = None) -> FastAPI:
     """The HTTP application; `database` is opened from the settings when none is given."""
     app = service.api(settings, http.routes, codes=domain.CODES, database=database)
-    app.state.rules = domain.Rules(settings.currency, settings.notice_seconds)
+    app.state.rules = domain.Rules(settings.currency, settings.notice_seconds, settings.hold_seconds)
     return app
 
 

@@ -20,5 +20,11 @@ def reactions(settings: Settings) -> Router:
     react.every(DeliveryDetailsGiven, do=usecases.learn_details)
     react.timer("cash_missing", usecases.chase_cash)
     react.timer("delivery_missing", usecases.chase_delivery)
+    react.timer("match_statement", partial(usecases.match_statements, rules=settings.rules))
+    react.timer("follow_bank", usecases.follow_bank)
+    react.timer("credit_due", usecases.chase_credits)
+    react.timer("rematch_rows", partial(usecases.rematch_rows, rules=settings.rules))
+    every = settings.chase_remittances_seconds
+    react.timer("chase_remittances", partial(usecases.chase_remittances, every_seconds=every))
     react.timer("forget_details", partial(usecases.forget_details, keep_seconds=settings.keep_details_seconds))
     return react

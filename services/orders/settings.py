@@ -6,11 +6,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from services.orders.domain.agreement import Rules
+from services.orders.domain.risk import Policy
 from services.orders.domain.touch import Keys, parse_keys
-from shared.contracts.values import Currency, Money, VariantId
+from shared.contracts.values import Currency, Money, Ppm, VariantId
 from shared.kernel.group_commit import Limits
 from shared.kernel.http import Call
 from shared.kernel.settings import Port, ServiceSettings
@@ -32,6 +33,14 @@ class Settings(ServiceSettings):
     cod_auto_confirm_currency: Currency = "CNY"
     cod_confirm_seconds: Seconds = 86_400
     cod_code_tries: Annotated[int, Field(ge=1)] = 5
+    cod_risk: bool = True
+    cod_risk_code_from: Ppm = 250_000  # a quarter refused: below it a code costs more buyers than parcels
+    cod_risk_prepaid_from: Ppm = 500_000  # more come back than are paid for
+    cod_risk_min_parcels: Annotated[int, Field(ge=1)] = 3  # refused by the buyer, before they are refused outright
+    cod_risk_usual: Ppm = 50_000  # what is thought of buyers and regions that nothing is known of
+    cod_risk_region_weight: Annotated[int, Field(ge=1, le=1_000_000)] = 100  # parcels that what is usual is worth
+    cod_risk_buyer_weight: Annotated[int, Field(ge=1, le=1_000_000)] = 2  # parcels that the region is worth
+
     prepaid_expire_seconds: Seconds = 7_200
     after_sale_seconds: Seconds = 604_800  # 7 days from an order's last line; then it is completed
     hold_seconds: Seconds = 604_800  # 7 days from a line's delivery, where its offer says nothing else
@@ -62,8 +71,28 @@ class Settings(ServiceSettings):
             max_quantity=self.max_quantity,
             hot=frozenset(map(VariantId, self.hot_variants.split())) if self.hot_pieces_per_buyer else frozenset(),
             hot_pieces=self.hot_pieces_per_buyer,
+            risk=self.risk if self.cod_risk else None,
             touch_keys=self.touch_keys,
         )
+
+    @property
+    def risk(self) -> Policy:
+        """How histories of cash on delivery are weighed."""
+        return Policy(
+            code_from=self.cod_risk_code_from,
+            prepaid_from=self.cod_risk_prepaid_from,
+            min_refused=self.cod_risk_min_parcels,
+            usual=self.cod_risk_usual,
+            region_weight=self.cod_risk_region_weight,
+            buyer_weight=self.cod_risk_buyer_weight,
+        )
+
+    @field_validator("cod_risk_prepaid_from")
+    @classmethod
+    def _is_not_below_code(cls, prepaid_from: int, info: ValidationInfo) -> int:
+        if prepaid_from < info.data.get("cod_risk_code_from", 0):
+            raise ValueError("less than WANPU_COD_RISK_CODE_FROM: cash would be refused where no code is asked")
+        return prepaid_from
 
     @property
     def limits(self) -> Limits:

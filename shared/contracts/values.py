@@ -193,6 +193,11 @@ class OfferVersion(Value):
     version: Version
     terms: Terms
     effective_from: AwareDatetime
+    hold_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        description="How long after delivery a creator's commission is held; null: the platform's usual hold.",
+    )
 
 
 class ShipTo(Value):

@@ -6,7 +6,7 @@ from collections import Counter
 
 from tests.journey.town import FEW, Town, seen
 from wanpu.demo.client import Json, money
-from wanpu.demo.story import told
+from wanpu.demo.topics import told
 from wanpu.local.stack import Stack
 
 

@@ -126,13 +126,18 @@ class Caller:
         return answer
 
 
-async def until(what: str, look: Callable[[], Awaitable[T | None]], seconds: float = PATIENCE_SECONDS) -> T:
+async def until(
+    what: str,
+    look: Callable[[], Awaitable[T | None]],
+    seconds: float = PATIENCE_SECONDS,
+    pause_seconds: float = POLL_SECONDS,
+) -> T:
     """Look again and again until something is found; `DemoError` with `what` when time is over."""
     deadline = time.monotonic() + seconds
     while (found := await look()) is None:
         if time.monotonic() > deadline:
             raise DemoError(f"{what}: not within {seconds:.0f} s")
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(pause_seconds)
     return found
 
 

@@ -24,7 +24,10 @@ OFFSETS = range(10_000, 20_000, 100)  # beside a stack on the usual ports, below
 PERIODS = {
     "WANPU_COD_CONFIRM_SECONDS": "20",
     "WANPU_PREPAID_EXPIRE_SECONDS": "20",
-    "WANPU_AFTER_SALE_SECONDS": "2",
+    "WANPU_AFTER_SALE_SECONDS": "60",  # buyers ask for their money back when the cash is on its way
+    "WANPU_HOLD_SECONDS": "10",
+    # A day of the carrier's lasts a second: what it collects is missing when no statement names it for half a minute.
+    "WANPU_CARRIER_CONTRACTS": '{"sandbox": {"unit_seconds": 1, "cycle": {"days": 20}, "grace": 10, "bank_grace": 60}}',
     "WANPU_SANDBOX_PACE": "0.1",
 }
 COMPOSE_KEYS = Path("secrets")

@@ -2,62 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
-import orjson
 from rich.table import Table
 
-from shared.contracts import TOPICS
-from shared.kernel.kafka import read_all
-from wanpu.demo.client import Json
 from wanpu.demo.market import Market
 from wanpu.demo.shopping import COD_ABOVE, FATES, Fate, Order
+from wanpu.demo.tables import yuan
+from wanpu.demo.topics import Told
 
 REQUEST = "a call from outside"  # what an event without a causing event follows from
 SAYS = ("parcel_state", "kind", "state")  # the field that tells most of an event
+ACCOUNTS = (
+    ("platform_revenue", "the platform's revenue"),
+    ("losses", "the platform's losses"),
+    ("carrier_cash", "cash with the carrier"),
+    ("bank", "money in the bank"),
+)
+FOLDED = ("orders.commissions", "orders.ledger")
 COLUMNS = ("held", "available", "in_payout", "paid")
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An event as it lies in its topic."""
-
-    event_id: str
-    at: datetime
-    type: str
-    topic: str
-    because: str | None
-    body: Json
-
-    @property
-    def name(self) -> str:
-        return self.type.split(".")[2]
-
-    @property
-    def service(self) -> str:
-        return self.type.split(".")[1]
-
-
-async def told(bootstrap: str) -> list[Told]:
-    """Every event of every topic, once each, by time; records that are no events are passed over."""
-    events: dict[str, Told] = {}
-    async for record in read_all(bootstrap, [topic.name for topic in TOPICS]):
-        if event := _event(record):
-            events.setdefault(event.event_id, event)
-    return sorted(events.values(), key=lambda event: (event.at, event.event_id))
-
-
-def _event(record: Any) -> Told | None:
-    try:
-        headers = {name: value.decode() for name, value in record.headers}
-        at, because = datetime.fromisoformat(headers["ce_time"]), headers.get("ce_causationid")
-        body = orjson.loads(record.value)
-        return Told(headers["ce_id"], at, headers["ce_type"], record.topic, because, body)
-    except (LookupError, ValueError, AttributeError):  # what a stranger wrote: no headers, no text, no JSON
-        return None
 
 
 def exemplary(orders: Sequence[Order]) -> Order:
@@ -75,16 +39,25 @@ def trail(order: Order, events: Sequence[Told]) -> Table:
     table = Table(title=f"The trail of {order.order_no}: {order.fate.name}, came by {order.entry_point}")
     for column in ("ms", "event", "id", "says", "service", "topic", "because of"):
         table.add_column(column, justify="right" if column == "ms" else "left", no_wrap=True)
-    for event in mine:
+    for event, times in _folded(mine):
         after = (event.at - mine[0].at).total_seconds() * 1000
-        row = (event.name, event.event_id[-4:], _says(event), event.service, event.topic, _because(event, names))
+        name = event.name if times == 1 else f"{event.name} x{times}"
+        row = (name, event.event_id[-4:], _says(event), event.service, event.topic, _because(event, names))
         table.add_row(f"{after:,.0f}", *row)
     return table
 
 
+def _folded(events: Sequence[Told]) -> list[tuple[Told, int]]:
+    """Each event and how often it was told for one cause: shares and journals change many at a time."""
+    keys = [(each.name, each.because) if each.topic in FOLDED else (each.event_id, None) for each in events]
+    times = Counter(keys)
+    firsts = dict(zip(reversed(keys), reversed(events), strict=True))
+    return [(firsts[key], times[key]) for key in dict.fromkeys(keys)]
+
+
 def _says(event: Told) -> str:
     if taken := event.body.get("collected"):
-        return f"{_yuan(taken['amount'])} by {event.body['method']}"
+        return f"{yuan(taken['amount'])} by {event.body['method']}"
     return next((str(event.body[name]) for name in SAYS if event.body.get(name)), "")
 
 
@@ -104,10 +77,10 @@ async def owed(market: Market, events: Sequence[Told]) -> Table:
     for party, name in market.names.items():
         balance = await market.platform.operator.get("orders", f"/balances/{party}")
         kind = "supplier" if party in market.suppliers else "creator"
-        table.add_row(f"{name} ({kind})", *(_yuan(balance[column]["amount"]) for column in COLUMNS))
+        table.add_row(f"{name} ({kind})", *(yuan(balance[column]["amount"]) for column in COLUMNS))
     table.add_section()
-    for account, name in (("platform_revenue", "the platform's revenue"), ("carrier_cash", "cash with the carrier")):
-        table.add_row(name, _yuan(_sum(account, events)), *[""] * 3)
+    for account, name in ACCOUNTS:
+        table.add_row(name, yuan(_sum(account, events)), *[""] * 3)
     return table
 
 
@@ -127,7 +100,3 @@ def fates(found: Mapping[tuple[Fate, str], int]) -> Table:
         shown = ", ".join(states) if len(states) == 1 else ", ".join(f"{n} {state}" for state, n in states.items())
         table.add_row(str(sum(states.values())), fate.name, shown)
     return table
-
-
-def _yuan(amount: int) -> str:
-    return f"{amount / 100:,.2f}"

@@ -26,6 +26,11 @@ STREAMS = {
     ),
     "logistics.shipments": ("logistics", "SELECT shipment_id::text AS key, events FROM logistics.shipments"),
     "logistics.cod": ("logistics", "SELECT shipment_id::text AS key, events FROM logistics.cod_cash"),
+    "logistics.statements": ("logistics", "SELECT statement_id::text AS key, events FROM logistics.statements"),
+    "logistics.discrepancies": (
+        "logistics",
+        "SELECT discrepancy_id::text AS key, events FROM logistics.discrepancies",
+    ),
 }
 _UNSENT = """
     SELECT topic, key, count(*) AS events

@@ -61,7 +61,29 @@ def test_the_storefront_alone_may_speak_for_anonymous_buyers(tmp_path: Path) -> 
     assert (claims.role, claims.party) == ("service", "storefront")
 
 
+def test_the_sandboxs_bank_alone_has_an_operators_token(tmp_path: Path) -> None:
+    keys.init(tmp_path)
+    assert [file.parent.name for file in tmp_path.rglob(keys.OPERATOR_TOKEN)] == ["sandbox-bank"]
+    claims = Verifier(keys.read(tmp_path, "logistics", "token_public_key")).verify(
+        keys.read(tmp_path, "sandbox-bank", keys.OPERATOR_TOKEN)
+    )
+    assert (claims.role, claims.party) == ("operator", "sandbox-bank")
+
+
+def test_a_deployment_from_before_the_bank_shares_the_key_that_orders_has(tmp_path: Path) -> None:
+    keys.init(tmp_path)
+    before = keys.read(tmp_path, "orders", "bank_webhook_keys")
+    for file in (tmp_path / "sandbox-bank").iterdir():
+        file.unlink()
+    keys.init(tmp_path)
+    assert keys.read(tmp_path, "sandbox-bank", "webhook_bank") == before
+
+
 def test_a_webhook_signed_by_the_sandbox_is_known_to_its_receiver(tmp_path: Path) -> None:
     keys.init(tmp_path)
-    headers = sign([keys.read(tmp_path, "sandbox-carrier", "carrier_webhook_keys")], b"{}", "r-1")
-    assert verify([keys.read(tmp_path, "logistics", "webhook_carrier")], headers, b"{}") == "r-1"
+    for sandbox, receiver, signer in (
+        *(("sandbox-carrier", "logistics", "carrier"), ("sandbox-psp", "orders", "psp")),
+        ("sandbox-bank", "orders", "bank"),
+    ):
+        headers = sign([keys.read(tmp_path, sandbox, f"{signer}_webhook_keys")], b"{}", "r-1")
+        assert verify([keys.read(tmp_path, receiver, f"webhook_{signer}")], headers, b"{}") == "r-1"

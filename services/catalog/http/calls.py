@@ -113,8 +113,10 @@ async def see_offer(call: Call, tx: Tx, offer_id: OfferId) -> answers.OfferView:
 @routes.post("/offers/{offer_id}/terms", roles=SELLERS, once=True)
 async def change_terms(call: Call, tx: Tx, offer_id: OfferId, body: requests.AnyChangedTerms) -> answers.TermsAnnounced:
     """Announce new terms: at once if they are no worse for the creator, else after the offer's notice."""
-    terms = (body.terms if isinstance(body, requests.ChangedTerms) else body).terms()
-    wanted = NewTerms(offer_id, terms)
+    if isinstance(body, requests.ChangedTerms):
+        wanted = NewTerms(offer_id, body.terms.terms(), body.hold)
+    else:
+        wanted = NewTerms(offer_id, body.terms())
     offer = await usecases.offers.change_terms(tx, _actor(call), wanted, _rules(call), call.cause)
     said = offer.announced
     return answers.TermsAnnounced(offer_id=offer.offer_id, version=said.version, effective_from=said.effective_from)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, Discriminator, Field, StringConstraints, Tag, model_validator
 
-from services.catalog.domain import Adoption
+from services.catalog.domain import Adoption, HoldWanted
 from services.catalog.usecases.offers import MakeOffer
 from shared.contracts.values import (
     CommissionTerms,
@@ -28,6 +28,7 @@ MAX_DELTA = 10_000_000  # pieces in one line of a delivery; more is a typing mis
 MAX_LINES = 1_000
 MAX_VARIANTS = 200  # each event about a product carries them all, and a record holds 1 MB
 MAX_INVITED = 1_000
+MAX_HOLD_SECONDS = 90 * 86_400  # a quarter: longer is no hold but a loan from the creator
 
 
 def _bounded(money: Money) -> Money:
@@ -66,6 +67,7 @@ Short = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"
 Moment = Annotated[AwareDatetime, AfterValidator(_of_this_age)]
 Price = Annotated[Money, AfterValidator(above_zero), AfterValidator(_bounded)]
 Media = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_web_address)]
+Hold = Annotated[int, Field(ge=1, le=MAX_HOLD_SECONDS, description="Null: the platform's usual hold.")]
 Delta = Annotated[int, Field(ge=-MAX_DELTA, le=MAX_DELTA), AfterValidator(_not_zero)]
 
 
@@ -165,6 +167,7 @@ class NewOffer(Body):
     invited: Annotated[tuple[Id[CreatorId], ...], Field(max_length=MAX_INVITED), Once] = ()
     valid_from: Moment | None = None
     valid_until: Moment | None = None
+    hold_seconds: Hold | None = None
 
     @model_validator(mode="after")
     def _invites_someone(self) -> NewOffer:
@@ -182,13 +185,20 @@ class NewOffer(Body):
             self.invited,
             self.valid_from,
             self.valid_until,
+            self.hold_seconds,
         )
 
 
 class ChangedTerms(Body):
-    """The new terms, of the kind the offer has."""
+    """The new terms, of the kind the offer has; a hold that is not named stays as it is."""
 
     terms: WantedTerms
+    hold_seconds: Hold | None = None
+
+    @property
+    def hold(self) -> HoldWanted:
+        """As the domain knows it: null is said on purpose."""
+        return self.hold_seconds if "hold_seconds" in self.model_fields_set else "unchanged"
 
 
 def _shape(body: Any) -> str:

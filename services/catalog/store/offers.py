@@ -49,13 +49,15 @@ async def insert(tx: Tx, offer: Offer) -> int:
     return events
 
 
-_INSERT_VERSION = "INSERT INTO offer_versions (offer_id, version, terms, effective_from) VALUES ($1, $2, $3, $4)"
+_INSERT_VERSION = """
+    INSERT INTO offer_versions (offer_id, version, terms, effective_from, hold_seconds) VALUES ($1, $2, $3, $4, $5)
+"""
 
 
 async def _insert_version(tx: Tx, offer: Offer) -> None:
     new = offer.announced
     terms = new.terms.model_dump(mode="json")
-    await tx.execute(_INSERT_VERSION, offer.offer_id, new.version, terms, new.effective_from)
+    await tx.execute(_INSERT_VERSION, offer.offer_id, new.version, terms, new.effective_from, new.hold_seconds)
 
 
 _COLUMNS = """
@@ -68,7 +70,7 @@ _SELECT_MANY = _COLUMNS + "WHERE offer_id = ANY ($1::uuid[]) ORDER BY offer_id"
 
 # In force and scheduled: from the highest version whose time has come at $2 upwards, without replaced ones.
 _SELECT_VERSIONS = """
-    SELECT v.offer_id, v.version, v.terms, v.effective_from
+    SELECT v.offer_id, v.version, v.terms, v.effective_from, v.hold_seconds
       FROM offer_versions v
      WHERE v.offer_id = ANY ($1::uuid[]) AND v.replaced_at IS NULL
        AND v.version >= (SELECT max(f.version) FROM offer_versions f
@@ -100,7 +102,8 @@ async def _read(tx: Tx, offer_ids: Sequence[str]) -> list[Offer]:
 
 def _version(row: Row) -> OfferVersion:
     terms = _TERMS.validate_python(row["terms"])
-    return OfferVersion(version=row["version"], terms=terms, effective_from=row["effective_from"])
+    same = {name: row[name] for name in ("version", "effective_from", "hold_seconds")}
+    return OfferVersion(terms=terms, **same)
 
 
 def _offer(row: Row, versions: Sequence[OfferVersion], now: datetime) -> Offer:

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.catalog.domain import (
+    HoldWanted,
     Offer,
+    Rules,
     Terms,
 )
 from shared.contracts.values import (
@@ -24,6 +26,7 @@ from shared.kernel.errors import Rejected
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 NOTICE = timedelta(days=7)
+SAME_HOLD: tuple[HoldWanted, Rules] = ("unchanged", Rules())
 TEA, CUP = VariantId("tea"), VariantId("cup")
 
 

@@ -14,7 +14,7 @@ from services.catalog.domain import (
     Terms,
     is_no_worse,
 )
-from services.catalog.tests.pure import NOON, NOTICE, commission, offer, refusal, wholesale
+from services.catalog.tests.pure import NOON, NOTICE, SAME_HOLD, commission, offer, refusal, wholesale
 from shared.contracts.values import (
     CommissionTerms,
 )
@@ -83,7 +83,7 @@ def test_a_creator_is_never_paid_less_within_the_notice(terms: list[CommissionTe
         due = tuple(version for version in current.versions if version.effective_from <= as_of)
         waiting = tuple(version for version in current.versions if version.effective_from > as_of)
         before = replace(current, versions=(*due[-1:], *waiting), as_of=as_of)
-        current = before.with_terms(new)
+        current = before.with_terms(new, *SAME_HOLD)
         assert len(current.versions) <= 2
         for version in current.versions:
             early = version.effective_from < as_of + NOTICE
@@ -91,12 +91,12 @@ def test_a_creator_is_never_paid_less_within_the_notice(terms: list[CommissionTe
 
 
 def test_better_terms_count_at_once() -> None:
-    changed = offer(commission(100_000)).with_terms(commission(120_000))
+    changed = offer(commission(100_000)).with_terms(commission(120_000), *SAME_HOLD)
     assert [(each.version, each.effective_from) for each in changed.versions] == [(2, NOON)]
 
 
 def test_terms_worse_in_one_part_wait_for_the_notice() -> None:
-    changed = offer(wholesale(100, 200)).with_terms(wholesale(90, 201))
+    changed = offer(wholesale(100, 200)).with_terms(wholesale(90, 201), *SAME_HOLD)
     assert [each.version for each in changed.versions] == [1, 2]
     assert changed.announced.effective_from == NOON + NOTICE
     assert changed.in_force.version == 1
@@ -107,29 +107,35 @@ def test_the_platforms_rate_is_the_suppliers_business_under_commission() -> None
 
 
 def test_a_new_change_replaces_the_scheduled_one() -> None:
-    changed = offer(commission(100_000)).with_terms(commission(50_000)).with_terms(commission(70_000))
+    changed = (
+        offer(commission(100_000)).with_terms(commission(50_000), *SAME_HOLD).with_terms(commission(70_000), *SAME_HOLD)
+    )
     assert [each.version for each in changed.versions] == [1, 3]
 
 
 def test_going_back_to_what_is_in_force_takes_the_scheduled_change_back() -> None:
-    changed = offer(commission(100_000)).with_terms(commission(50_000)).with_terms(commission(100_000))
+    changed = (
+        offer(commission(100_000))
+        .with_terms(commission(50_000), *SAME_HOLD)
+        .with_terms(commission(100_000), *SAME_HOLD)
+    )
     assert [(each.version, each.effective_from) for each in changed.versions] == [(3, NOON)]
 
 
 def test_announcing_the_same_again_changes_nothing() -> None:
-    changed = offer(commission(100_000)).with_terms(commission(50_000))
-    assert changed.with_terms(commission(50_000)) is changed
+    changed = offer(commission(100_000)).with_terms(commission(50_000), *SAME_HOLD)
+    assert changed.with_terms(commission(50_000), *SAME_HOLD) is changed
 
 
 def test_an_offer_keeps_its_kind() -> None:
     with pytest.raises(Rejected) as error:
-        offer(commission(100_000)).with_terms(wholesale(1, 1))
+        offer(commission(100_000)).with_terms(wholesale(1, 1), *SAME_HOLD)
     assert refusal(error) == "terms_kind_fixed"
 
 
 def test_an_ended_offer_has_no_new_terms() -> None:
     with pytest.raises(Rejected) as error:
-        offer(commission(100_000)).ended().with_terms(commission(120_000))
+        offer(commission(100_000)).ended().with_terms(commission(120_000), *SAME_HOLD)
     assert refusal(error) == "offer_ended"
 
 

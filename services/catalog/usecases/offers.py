@@ -11,6 +11,7 @@ from services.catalog import store
 from services.catalog.domain import (
     Actor,
     Adoption,
+    HoldWanted,
     Offer,
     Rules,
     Terms,
@@ -43,6 +44,7 @@ class MakeOffer:
     invited: tuple[CreatorId, ...] = ()
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    hold_seconds: int | None = None
 
 
 async def publish_offer(tx: Tx, actor: Actor, wanted: MakeOffer, rules: Rules, because: Cause) -> Offer:
@@ -66,11 +68,12 @@ async def publish_offer(tx: Tx, actor: Actor, wanted: MakeOffer, rules: Rules, b
 def _new_offer(wanted: MakeOffer, rules: Rules, now: datetime) -> Offer:
     check_validity(wanted.valid_from, wanted.valid_until, now)
     terms = check_terms(wanted.terms, wanted.variant_ids, rules)
+    first = OfferVersion(version=1, terms=terms, effective_from=now, hold_seconds=wanted.hold_seconds)
     return Offer(
         offer_id=OfferId(new_id()),
         supplier_id=wanted.supplier_id,
         variant_ids=wanted.variant_ids,
-        versions=(OfferVersion(version=1, terms=terms, effective_from=now),),
+        versions=(first,),
         last_version=1,
         adoption=wanted.adoption,
         invited=wanted.invited,
@@ -87,6 +90,7 @@ class NewTerms:
 
     offer_id: str
     terms: Terms
+    hold: HoldWanted = "unchanged"
 
 
 async def change_terms(tx: Tx, actor: Actor, wanted: NewTerms, rules: Rules, because: Cause) -> Offer:
@@ -96,7 +100,7 @@ async def change_terms(tx: Tx, actor: Actor, wanted: NewTerms, rules: Rules, bec
         Rejected: `not_found`, `loadtest_only`, `offer_ended`, `terms_kind_fixed`, or as `check_terms`.
     """
     before = await _lock(tx, actor, wanted.offer_id)
-    after = before.with_terms(check_terms(wanted.terms, before.variant_ids, rules))
+    after = before.with_terms(check_terms(wanted.terms, before.variant_ids, rules), wanted.hold, rules)
     if after is not before:
         position = await store.offers.insert_terms(tx, after)
         event = told.OfferTermsChanged(**_state(after), new_version=after.announced.version)

@@ -1,7 +1,11 @@
 """What logistics decides, without a database: where a parcel may go, and what became of the cash for it."""
 
 from .cash import Cash, Collection, collect
-from .findings import Finding, FindingKind
+from .contracts import Columns, Contract, Cycle, Fee, Rules
+from .deciding import DecisionKind, Moved, Open, decide, possible
+from .findings import Finding, Source
+from .lines import Bad, BadCode, Layout, Row
+from .matching import CashFacts, Judged, Outcome, ParcelFacts, judge
 from .parcel import (
     ENDED,
     LEGAL,
@@ -23,29 +27,61 @@ __all__ = [
     "ENDED",
     "LEGAL",
     "MAX_ATTEMPTS",
+    "Bad",
+    "BadCode",
     "Cash",
+    "CashFacts",
     "Collection",
+    "Columns",
+    "Contract",
+    "Cycle",
+    "DecisionKind",
     "Effect",
+    "Fee",
     "Finding",
-    "FindingKind",
     "Heard",
+    "Judged",
+    "Layout",
+    "Moved",
+    "Open",
+    "Outcome",
     "Parcel",
+    "ParcelFacts",
     "ParcelKind",
     "Report",
     "ReportKind",
     "ReturnReason",
+    "Row",
+    "Rules",
     "Shipment",
+    "Source",
     "collect",
+    "decide",
     "hand_over",
     "hear",
+    "judge",
+    "possible",
     "restockable",
 ]
 
 CODES: dict[str, int] = {
     "already_handed_over": 409,
+    "already_resolved": 409,
+    "already_reversed": 409,
+    "bank_ref_changed": 409,
     "cancelled": 409,
+    "credit_exceeds_statement": 409,
+    "decision_not_possible": 409,
     "delivery_details_missing": 409,
     "loadtest": 409,
+    "statement_changed": 409,
+    "statement_running": 409,
+    "still_differs": 409,
     "waybill_taken": 409,
+    "bearer_required": 422,
+    "empty_statement": 422,
+    "not_utf8": 422,
+    "other_carrier": 422,
     "unknown_carrier": 422,
+    "wrong_columns": 422,
 }

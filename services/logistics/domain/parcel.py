@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal, assert_never
 
-from shared.contracts.values import ParcelState
-
-from .findings import FindingKind
+from shared.contracts.values import DiscrepancyKind, ParcelState
 
 MAX_ATTEMPTS: Final = 3  # the third failed attempt turns the parcel round (domain.md, Parcel)
 
@@ -87,7 +85,7 @@ class Heard:
 
     effect: Effect
     steps: tuple[Parcel, ...] = ()
-    finding: FindingKind | None = None
+    finding: DiscrepancyKind | None = None
 
 
 def hear(parcel: Parcel, report: Report) -> Heard:

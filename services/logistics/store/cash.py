@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.contracts.logistics import ShipmentCOD
 from shared.contracts.values import CashState, Money
@@ -34,16 +35,17 @@ async def lock_cash(tx: Tx, shipment_id: str) -> Cash | None:
 
 _COLLECT = """
     UPDATE cod_cash SET state = 'COLLECTED', collection_id = $2, collected = $3, method = $4, collected_at = $5,
-                        version = version + 1, events = events + 1
+                        remit_by = $6, version = version + 1, events = events + 1
      WHERE shipment_id = $1 AND collection_id IS NULL
     RETURNING events
 """
 
 
-async def collect(tx: Tx, taken: ShipmentCOD) -> int:
-    """Write the one collection that counts; returns its position on logistics.cod."""
+async def collect(tx: Tx, taken: ShipmentCOD, remit_by: datetime) -> int:
+    """Write the one collection that counts, and until when a statement must name it; returns its position on
+    logistics.cod."""
     told = (taken.collection_id, taken.collected.amount, taken.method, taken.collected_at)
-    position = await tx.fetchval(_COLLECT, taken.shipment_id, *told)
+    position = await tx.fetchval(_COLLECT, taken.shipment_id, *told, remit_by)
     assert isinstance(position, int), "its row is locked, and its state was looked at"
     return position
 

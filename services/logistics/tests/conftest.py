@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.logistics import main
 from services.logistics.settings import Settings
+from services.logistics.tests.bank import Bank
 from services.logistics.tests.world import World
 from shared.kernel import webhooks
 from shared.kernel.testing import MakeDatabase
@@ -46,3 +47,9 @@ async def out_for_delivery(logistics: World, handed_over: str) -> str:
     await logistics.report("scan", 1)
     await logistics.report("out_for_delivery", 2)
     return handed_over
+
+
+@pytest.fixture
+def bank(logistics: World) -> Bank:
+    """Carriers' statements, the bank, and operators."""
+    return Bank(logistics)

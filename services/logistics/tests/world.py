@@ -171,7 +171,7 @@ class World:
         return [row[0] for row in await self.db.pool.fetch(sql)]
 
     async def timers(self) -> list[str]:
-        sql = "SELECT kind FROM timers WHERE kind <> 'forget_details' ORDER BY kind"
+        sql = "SELECT kind FROM timers WHERE subject <> 'all' ORDER BY kind"
         return [row[0] for row in await self.db.pool.fetch(sql)]
 
 

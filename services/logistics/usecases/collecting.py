@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from shared.contracts.event import Cause, Event
 from shared.contracts.logistics import ShipmentCOD
-from shared.kernel import timers
+from shared.contracts.values import DiscrepancyKind
+from shared.kernel import outbox, timers
 from shared.kernel.database import Tx
 from shared.kernel.timers import Timer
 
 from .. import domain
-from ..domain import Cash, Effect, Finding, FindingKind, Shipment
+from ..domain import Cash, Effect, Finding, Rules, Shipment
 from ..store import cash as store
 from ..store.cash import Missed
 from ..store.discrepancies import About
@@ -19,22 +21,24 @@ from ..store.reports import CarrierReport
 from .finding import find, find_in
 
 CASH_MISSING, DELIVERY_MISSING = "cash_missing", "delivery_missing"
+AHEAD = timedelta(days=1)  # a carrier's clock may be wrong; one of next year must not put its money off by a year
 
 
 async def collect(
-    tx: Tx, parcel: Shipment, report: CarrierReport, because: Cause, cash_due_seconds: float
+    tx: Tx, parcel: Shipment, report: CarrierReport, because: Cause, rules: Rules
 ) -> tuple[Effect, list[Event]]:
     """Count the collection if it is the first; what is short, over, double or unclear is kept as a discrepancy."""
     cash = await store.lock_cash(tx, parcel.shipment_id)
     collection = domain.collect(cash, report.amount)
-    await find_in(tx, report, parcel, *collection.findings)
+    found = await find_in(tx, report, parcel, because, *collection.findings)
     if not collection.counts:
-        return "contradicts", []
+        return "contradicts", found
     assert cash is not None
     told = _told(parcel, report, cash)
-    position = await store.collect(tx, told)
-    await timers.schedule(tx, DELIVERY_MISSING, [parcel.shipment_id], cash_due_seconds, because)
-    return "collected", [told.at(position, because)]
+    remit_by = rules.contract(report.carrier).remit_by(min(report.at, datetime.now(UTC) + AHEAD))
+    position = await store.collect(tx, told, remit_by)
+    await timers.schedule(tx, DELIVERY_MISSING, [parcel.shipment_id], rules.cash_due_seconds, because)
+    return "collected", [*found, told.at(position, because)]
 
 
 def _told(parcel: Shipment, report: CarrierReport, cash: Cash) -> ShipmentCOD:
@@ -55,28 +59,37 @@ def _told(parcel: Shipment, report: CarrierReport, cash: Cash) -> ShipmentCOD:
     )
 
 
-async def await_cash(tx: Tx, parcel: Shipment, because: Cause, cash_due_seconds: float) -> None:
+async def await_cash(tx: Tx, parcel: Shipment, because: Cause, rules: Rules) -> None:
     """What a parcel's move means for its cash: after a delivery it must come, after a turn round it isn't due."""
     if parcel.cod is None:
         return
     if parcel.parcel.state == "DELIVERED":
-        await timers.schedule(tx, CASH_MISSING, [parcel.shipment_id], cash_due_seconds, because)
+        await timers.schedule(tx, CASH_MISSING, [parcel.shipment_id], rules.cash_due_seconds, because)
     elif parcel.parcel.turned_by is not None:
         await store.withdraw(tx, [parcel.shipment_id], "REFUSED")
 
 
 async def chase_cash(tx: Tx, due: Sequence[Timer]) -> None:
     """Delivered long enough ago: cash that nobody reported is overdue, and a discrepancy."""
-    for missed in await store.mark_overdue(tx, [timer.subject for timer in due]):
-        await _miss(tx, missed, "delivered_without_cash", expected=missed.amount, actual=0)
+    causes = {timer.subject: timer.cause for timer in due}
+    missed = await store.mark_overdue(tx, list(causes))
+    await _miss(tx, causes, [_finding(each, "delivered_without_cash", each.amount, 0) for each in missed])
 
 
 async def chase_delivery(tx: Tx, due: Sequence[Timer]) -> None:
     """Cash collected long enough ago: a parcel that was not delivered is a discrepancy."""
-    for missed in await store.select_undelivered(tx, [timer.subject for timer in due]):
-        await _miss(tx, missed, "cash_without_delivery", expected=0, actual=missed.amount)
+    causes = {timer.subject: timer.cause for timer in due}
+    missed = await store.select_undelivered(tx, list(causes))
+    await _miss(tx, causes, [_finding(each, "cash_without_delivery", 0, each.amount) for each in missed])
 
 
-async def _miss(tx: Tx, missed: Missed, kind: FindingKind, *, expected: int, actual: int) -> None:
-    about = About(missed.shipment_id, missed.carrier, missed.waybill, missed.shipment_id)
-    await find(tx, Finding(kind, expected, actual, missed.currency), about)
+def _finding(missed: Missed, kind: DiscrepancyKind, expected: int, actual: int) -> tuple[Finding, About]:
+    about = About(missed.shipment_id, missed.carrier, missed.waybill, missed.shipment_id, "time")
+    return Finding(kind, expected, actual, missed.currency), about
+
+
+async def _miss(tx: Tx, causes: dict[str, Cause], found: Sequence[tuple[Finding, About]]) -> None:
+    told: list[Event] = []
+    for one in sorted(found, key=lambda each: each[1].subject):
+        told += await find(tx, causes[one[1].subject], [one])
+    await outbox.append(tx, told)

@@ -12,9 +12,10 @@ from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
 
 from .. import domain
-from ..domain import Shipment
+from ..domain import Rules, Shipment
 from ..store import details, discrepancies, reports
 from ..store import shipments as store
+from .finding import resolved
 from .reporting import apply_report
 from .telling import facts
 
@@ -29,7 +30,7 @@ class HandOver:
     waybill: str
 
 
-async def hand_over(tx: Tx, command: HandOver, because: Cause, cash_due_seconds: float) -> None:
+async def hand_over(tx: Tx, command: HandOver, because: Cause, rules: Rules) -> None:
     """Send the parcel on its way; reports that came before their waybill take effect now. The same again is no error.
 
     Raises:
@@ -47,9 +48,9 @@ async def hand_over(tx: Tx, command: HandOver, because: Cause, cash_due_seconds:
     await reports.note(tx, [reports.Entry(parcel.shipment_id, "handed_over", "HANDED_OVER", datetime.now(UTC))])
     told: list[Event] = [_told(parcel, because)]
     for report in await reports.select_unmatched(tx, command.carrier, command.waybill):
-        parcel, events = await apply_report(tx, parcel, report, because, cash_due_seconds)
-        await discrepancies.resolve_unmatched(tx, [report.subject], parcel.shipment_id)
-        told += events
+        parcel, events = await apply_report(tx, parcel, report, because, rules)
+        matched = await discrepancies.resolve_about(tx, "unmatched", [report.subject], parcel.shipment_id)
+        told += events + resolved(matched, because)
     await outbox.append(tx, told)
 
 

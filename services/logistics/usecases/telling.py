@@ -6,8 +6,16 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from shared.contracts.logistics import (
+    BankCreditReceived,
+    BankCreditReversed,
     CancellationRefused,
+    CodBanked,
+    CodBankingReversed,
+    CodRemitted,
     DeliveryAttemptFailed,
+    DiscrepancyFound,
+    DiscrepancyResolved,
+    ReturnChargeSettled,
     ShipmentCancelled,
     ShipmentCOD,
     ShipmentCreated,
@@ -16,9 +24,13 @@ from shared.contracts.logistics import (
     ShipmentReturned,
     ShipmentState,
     ShipmentStatusChanged,
+    StatementMatched,
+    StatementReceived,
 )
+from shared.contracts.values import Money
 
-from ..domain import Shipment, restockable
+from ..domain import Contract, Row, Shipment, restockable
+from ..store.statements import Statement
 
 SENT = (
     ShipmentCreated,
@@ -30,6 +42,16 @@ SENT = (
     ShipmentDelivered,
     ShipmentReturned,
     ShipmentCOD,
+    CodRemitted,
+    CodBanked,
+    CodBankingReversed,
+    StatementReceived,
+    StatementMatched,
+    ReturnChargeSettled,
+    BankCreditReceived,
+    BankCreditReversed,
+    DiscrepancyFound,
+    DiscrepancyResolved,
 )
 
 
@@ -43,7 +65,38 @@ def facts(shipment: Shipment) -> dict[str, Any]:
     }
 
 
-def moved(before: Shipment, after: Shipment, reason: str | None, told_at: datetime) -> ShipmentState:
+def statement_facts(statement: Statement) -> dict[str, Any]:
+    """What every event about a statement says of it."""
+    names = ("statement_id", "carrier", "statement_ref", "state", "rows")
+    sums = ("gross", "fee", "net", "credited")
+    return {name: getattr(statement, name) for name in names} | {
+        name: statement.money(getattr(statement, name)) for name in sums
+    }
+
+
+def row_facts(statement: Statement, row: Row) -> dict[str, Any]:
+    """What the events of a parcel's cash say of its statement's row."""
+    return {
+        "carrier": statement.carrier,
+        "waybill": row.waybill,
+        "statement_id": statement.statement_id,
+        "row_id": statement.row_id(row.line),
+        **{name: statement.money(getattr(row, name)) for name in ("gross", "fee", "net")},
+    }
+
+
+def _way_back(parcel: Shipment, contract: Contract) -> dict[str, Any]:
+    """What the carrier asks for a parcel's way back, if it asks anything."""
+    agreed = contract.charge(parcel.parcel.turned_by)
+    if agreed is None:
+        return {}
+    amount, bearer = agreed
+    return {"return_charge": Money(amount=amount, currency=contract.currency), "charge_bearer": bearer}
+
+
+def moved(
+    before: Shipment, after: Shipment, *, reason: str | None, told_at: datetime, contract: Contract
+) -> ShipmentState:
     """The event of one step that a carrier's report made."""
     known = facts(after)
     if after.parcel.attempts > before.parcel.attempts:
@@ -55,7 +108,8 @@ def moved(before: Shipment, after: Shipment, reason: str | None, told_at: dateti
             return ShipmentDelivered(**known, delivered_at=told_at)
         case "RETURNED":
             why = after.parcel.turned_by
-            return ShipmentReturned(**known, reason=why, restock=restockable(reason), returned_at=told_at)
+            known |= _way_back(after, contract) | {"reason": why, "restock": restockable(reason)}
+            return ShipmentReturned(**known, returned_at=told_at)
         case (
             "IN_TRANSIT"
             | "OUT_FOR_DELIVERY"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from services.orders.domain import codes
 from services.orders.domain.order import AskedLine, Line, Listing, Placed, PlaceOrder, SupplierPart
+from services.orders.domain.risk import Policy, Risk
 from services.orders.domain.split import Amount, Parties, divide
 from services.orders.domain.touch import Keys, Origin
 from shared.contracts.values import (
@@ -39,6 +40,7 @@ class Rules:
     max_quantity: int
     hot: frozenset[VariantId] = frozenset()  # variants of which a buyer gets `hot_pieces` at most
     hot_pieces: int = 0
+    risk: Policy | None = None  # none: cash on delivery is decided by the amount alone
     touch_keys: Keys = field(default_factory=dict)
 
 
@@ -50,7 +52,13 @@ class Moment(NamedTuple):
 
 
 def agree(
-    asked: PlaceOrder, listings: Mapping[ListingId, Listing], origin: Origin, rules: Rules, moment: Moment
+    asked: PlaceOrder,
+    listings: Mapping[ListingId, Listing],
+    origin: Origin,
+    rules: Rules,
+    moment: Moment,
+    *,
+    risk: Risk | None = None,
 ) -> Placed:
     """The order from listings that were all found good.
 
@@ -69,7 +77,7 @@ def agree(
         lines.append(_line(wanted, listing, LineId(new_id()), part_id, origin))
     payable = _payable(lines)
     prepaid = asked.payment == "prepaid"
-    confirmed = not prepaid and _is_small(payable, rules)
+    confirmed = not prepaid and _is_small(payable, rules) and (risk is None or risk.band == "auto")
     patience = rules.prepaid_expire_seconds if prepaid else rules.cod_confirm_seconds
     return Placed(
         order_id=order_id,
@@ -85,6 +93,7 @@ def agree(
         code=None if prepaid or confirmed else codes.new_code(),
         placed_at=now,
         expires_at=None if confirmed else now + timedelta(seconds=patience),
+        risk=risk,
     )
 
 

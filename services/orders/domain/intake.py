@@ -9,6 +9,7 @@ from typing import Any
 
 from services.orders.domain.agreement import Moment, NewId, Rules, agree, price_of
 from services.orders.domain.order import Line, Listing, Placed, PlaceOrder
+from services.orders.domain.risk import UNKNOWN, Histories, Risk, assess, check_cash
 from services.orders.domain.touch import origin_of
 from shared.contracts.values import ListingId, VariantId
 from shared.kernel.errors import NotReady, Rejected
@@ -16,11 +17,12 @@ from shared.kernel.errors import NotReady, Rejected
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """What is known of the listings asked for; of those in `coming` more is about to arrive."""
+    """What is known of the listings asked for, and of who asks; of those in `coming` more is about to arrive."""
 
     listings: Mapping[ListingId, Listing]
     coming: frozenset[ListingId]
     now: datetime
+    histories: Histories
 
 
 def place(asked: PlaceOrder, shelf: Shelf, rules: Rules, new_id: NewId) -> Placed:
@@ -36,7 +38,8 @@ def place(asked: PlaceOrder, shelf: Shelf, rules: Rules, new_id: NewId) -> Place
     listings = _find(asked, shelf)
     _check_prices(asked, listings)
     _check_delivery(asked, listings)
-    return agree(asked, listings, origin, rules, Moment(shelf.now, new_id))
+    risk = check_cash(_risk(asked, shelf.histories, rules))
+    return agree(asked, listings, origin, rules, Moment(shelf.now, new_id), risk=risk)
 
 
 def pieces(order: Placed) -> dict[VariantId, int]:
@@ -141,6 +144,15 @@ def _check_delivery(asked: PlaceOrder, listings: Mapping[ListingId, Listing]) ->
     region, cod = asked.ship_to.region, asked.payment == "cod"
     found = listings.values()
     if refusing := [listing.listing_id for listing in found if cod and not listing.cod_allowed]:
-        raise Rejected("cod_not_available", "Pay these in advance, or order them apart.", listing_ids=sorted(refusing))
+        ids, advice = sorted(refusing), "Pay these in advance, or order them apart."
+        raise Rejected("cod_not_available", advice, reason="supplier", listing_ids=ids)
     if afar := [listing.listing_id for listing in found if listing.regions and region not in listing.regions]:
         raise Rejected("region_not_served", f"These are not delivered to {region}.", listing_ids=sorted(afar))
+
+
+def _risk(asked: PlaceOrder, histories: Histories, rules: Rules) -> Risk | None:
+    """None when there is no cash to come back, or nobody asks: a load test's says nothing of people."""
+    if rules.risk is None or asked.payment != "cod" or asked.loadtest:
+        return None
+    buyer = histories.buyers.get(asked.buyer_ref, UNKNOWN)
+    return assess(buyer, histories.regions.get(asked.ship_to.region, UNKNOWN), rules.risk)

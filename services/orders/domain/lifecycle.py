@@ -67,7 +67,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line as it is; `amount` in minor units of the order's currency, which its split sums to."""
+    """A line as it is; `amount` in minor units of the order's currency, which its split sums to.
+
+    `hold_seconds` is how long after delivery its parties wait, as its offer said at placement; None: as long as usual.
+    """
 
     line_id: LineId
     order_id: OrderId
@@ -79,6 +82,7 @@ class Line:
     qty: int
     amount: int
     split: Split
+    hold_seconds: int | None
 
 
 @dataclass(frozen=True, slots=True)

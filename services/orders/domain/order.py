@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
+from services.orders.domain.risk import Risk
 from services.orders.domain.split import Amount, Split
 from services.orders.domain.touch import Origin
 from shared.contracts.values import (
@@ -105,6 +106,7 @@ class Listing:
     loadtest: bool
     offer_id: OfferId
     offer_version: int
+    hold_seconds: int | None  # None: as long as usual
     terms: Terms | None
     price: Money | None
     listing_state: str
@@ -151,3 +153,4 @@ class Placed(NamedTuple):
     code: str | None
     placed_at: datetime
     expires_at: datetime | None
+    risk: Risk | None = None  # of a COD order, why it is confirmed as it is

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, Field
 
 from services.orders.domain import codes
 from services.orders.domain.payments import OPEN
+from services.orders.domain.risk import Band
 from services.orders.settings import Settings, settings_of
 from services.orders.store import orders as store
 from services.orders.usecases.ledger import refund_due
@@ -32,11 +33,14 @@ from shared.contracts.values import (
     SupplierOrderId,
     VariantId,
 )
+from shared.kernel.auth import Role
 from shared.kernel.database import Row, Tx
 from shared.kernel.errors import Rejected
 from shared.kernel.http import Call, Listed, Page, Routes
 
 routes = Routes()
+
+RISK_READERS: Final[frozenset[Role]] = frozenset({"operator", "service"})  # what others did is not the buyer's to read
 
 
 class LineShown(BaseModel):
@@ -87,6 +91,22 @@ class CashShown(BaseModel):
     collected: Money | None = None
 
 
+class HistoryShown(BaseModel):
+    """Parcels with cash to collect that were taken in, and that came back."""
+
+    delivered: int
+    refused: int
+
+
+class CodRiskShown(BaseModel):
+    """Why a COD order was confirmed as it was: the band, the chance of a refusal, and what that was reckoned from."""
+
+    band: Band
+    score_ppm: int
+    buyer: HistoryShown
+    region: HistoryShown
+
+
 class Happened(BaseModel):
     """A row of the timeline."""
 
@@ -122,6 +142,7 @@ class OrderShown(OrderSummary):
     supplier_orders: list[SupplierOrderShown]
     payment: PaymentShown | None = None
     cash: list[CashShown] | None = None
+    cod_risk: CodRiskShown | None = Field(default=None, description="For operators and services only.")
     timeline: list[Happened]
 
 
@@ -142,6 +163,7 @@ async def show_order(call: Call, tx: Tx, order_id: OrderId) -> OrderShown:
         supplier_orders=[_part(part, lines) for part in parts],
         payment=_payment(order, await refund_due(tx, order_id, order["currency"]), settings_of(call)),
         cash=[_cash(part, order["currency"]) for part in parts] if order["payment_mode"] == "cod" else None,
+        cod_risk=order["cod_risk"] if call.role in RISK_READERS else None,
         timeline=[Happened(**row) for row in await store.timeline_of(tx, order_id)],
     )
 

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from pydantic import TypeAdapter
 
 from services.orders.domain.order import Listing
+from services.orders.domain.risk import Histories
+from services.orders.store import risk
 from shared.contracts.values import ListingId, Money, OrderId, Terms, VariantId
 from shared.kernel import idempotency
 from shared.kernel.database import Row, Tx, columns
@@ -23,7 +25,7 @@ _LISTINGS = """
     SELECT asked.listing_id, l.listing_id IS NOT NULL AS known,
            a.storefront_id, a.creator_id, l.variant_id, v.product_id, p.version AS product_version, v.sku, p.title,
            p.kind, p.supplier_id, s.regions, s.cod_allowed, s.loadtest, a.offer_id, t.version AS offer_version, t.terms,
-           l.price, l.currency, v.list_price, v.currency AS list_currency,
+           t.hold_seconds, l.price, l.currency, v.list_price, v.currency AS list_currency,
            l.state AS listing_state, a.state AS adoption_state, p.state AS product_state, o.state AS offer_state,
            now() >= coalesce(o.valid_from, '-infinity') AND now() < coalesce(o.valid_until, 'infinity') AS on_sale,
            f.storefront_id IS NOT NULL AND s.supplier_id IS NOT NULL AND p.product_id IS NOT NULL
@@ -40,7 +42,7 @@ _LISTINGS = """
       LEFT JOIN products p ON p.product_id = v.product_id
       LEFT JOIN suppliers s ON s.supplier_id = p.supplier_id
       LEFT JOIN offers o ON o.offer_id = a.offer_id
-      LEFT JOIN LATERAL (SELECT version, terms FROM offer_versions
+      LEFT JOIN LATERAL (SELECT version, terms, hold_seconds FROM offer_versions
                           WHERE offer_id = a.offer_id AND effective_from <= now()
                           ORDER BY version DESC LIMIT 1) t ON true
 """
@@ -48,25 +50,31 @@ _LISTINGS = """
 
 # Remembered listings are as of a sum that only grows: an equal sum is an equal state of all mirrors.
 _MOMENT = f"""
-    SELECT now() AS now, (SELECT sum(changes) FROM shelf_changes)::bigint AS changes, known.*
+    SELECT now() AS now, (SELECT sum(changes) FROM shelf_changes)::bigint AS changes,
+           CASE WHEN row_number() OVER () = 1 THEN ({risk.FIND.format(buyers="$4", regions="$5")}) END AS histories,
+           known.*
       FROM (SELECT) AS moment LEFT JOIN ({idempotency.FIND}) AS known ON true
 """  # noqa: S608 - made of constants
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Where a batch begins: the database's time, how often mirrors have changed, what was decided before by place."""
+    """Where a batch begins: the database's time, how often mirrors have changed, what was decided before by place, and
+    what became of cash on delivery."""
 
     now: datetime
     changes: int
     known: Mapping[int, Decided | Rejected]
+    histories: Histories
 
 
-async def begin(tx: Tx, keys: Sequence[Key]) -> Moment:
-    """The moment a batch is decided in, with what was decided under its keys before."""
-    rows = await tx.fetch(_MOMENT, *columns([key.row for key in keys], 3))
+async def begin(tx: Tx, keys: Sequence[Key], cash: Sequence[tuple[str, str]] = ()) -> Moment:
+    """The moment a batch is decided in, with what was decided under its keys before, and the histories of those who
+    want to pay at the door: buyer and region."""
+    buyers, regions = ({each[place] for each in cash} for place in (0, 1))
+    rows = await tx.fetch(_MOMENT, *columns([key.row for key in keys], 3), list(buyers), list(regions))
     known = idempotency.decided(keys, [row for row in rows if row["place"] is not None])
-    return Moment(rows[0]["now"], rows[0]["changes"], known)
+    return Moment(rows[0]["now"], rows[0]["changes"], known, risk.histories(rows[0]["histories"]))
 
 
 _REPLAY = "SELECT order_id, placement, expires_at, touch FROM orders WHERE order_id = ANY($1::uuid[])"

@@ -66,8 +66,8 @@ _OFFERS = """
 """
 _DROP_VERSIONS = "DELETE FROM offer_versions WHERE offer_id = ANY($1::uuid[])"
 _VERSIONS = """
-    INSERT INTO offer_versions (offer_id, version, terms, effective_from)
-    SELECT * FROM unnest($1::uuid[], $2::int[], $3::jsonb[], $4::timestamptz[])
+    INSERT INTO offer_versions (offer_id, version, terms, effective_from, hold_seconds)
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::jsonb[], $4::timestamptz[], $5::int[])
 """
 
 
@@ -75,13 +75,13 @@ async def save_offers(tx: Tx, told: Sequence[OfferState]) -> None:
     """Offers with the terms in force and those announced."""
     offers = [(o.offer_id, o.supplier_id, o.state, o.valid_from, o.valid_until) for o in told]
     versions = [
-        (o.offer_id, each.version, each.terms.model_dump(mode="json"), each.effective_from)
+        (o.offer_id, each.version, each.terms.model_dump(mode="json"), each.effective_from, each.hold_seconds)
         for o in told
         for each in o.versions
     ]
     await tx.execute(_OFFERS, *columns(offers, 5))
     await tx.execute(_DROP_VERSIONS, [row[0] for row in offers])
-    await tx.execute(_VERSIONS, *columns(versions, 4))
+    await tx.execute(_VERSIONS, *columns(versions, 5))
     await tx.execute(_CHANGED, "offers")
 
 

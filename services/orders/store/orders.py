@@ -9,7 +9,7 @@ from shared.kernel.database import Row, Tx
 
 _ORDER = """
     SELECT o.order_id, o.order_no, o.buyer_ref, o.storefront_id, o.creator_id, o.state, o.cancellation, o.payment_mode,
-           o.currency, o.payable, o.placement, o.placed_at, o.confirmed_at, o.expires_at, o.ended_at,
+           o.currency, o.payable, o.placement, o.cod_risk, o.placed_at, o.confirmed_at, o.expires_at, o.ended_at,
            p.payment_id, p.state AS payment_state, p.due, p.captured
       FROM orders o LEFT JOIN payments p ON p.payment_id = o.payment_id
      WHERE o.order_id = $1

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from services.orders.domain.lifecycle import code_digest
 from services.orders.domain.order import Placed
-from services.orders.store import stock
+from services.orders.store import risk, stock
 from shared.contracts.event import Cause
 from shared.kernel import idempotency, outbox, timers
 from shared.kernel.database import LockNotAvailable, Tx, Writes
@@ -17,17 +17,19 @@ from shared.kernel.outbox import Sealed
 _ORDERS = """
     INSERT INTO orders (order_id, order_no, buyer_ref, placed_by, storefront_id, creator_id, state, payment_mode,
                         payment_id, currency, payable, placement, ship_to, code_hash, loadtest, placed_at,
-                        confirmed_at, expires_at, events, personal_events, traceparent, correlation_id, touch)
+                        confirmed_at, expires_at, events, personal_events, traceparent, correlation_id, touch,
+                        cod_risk)
     SELECT order_id, order_no, buyer_ref, placed_by, storefront_id, creator_id, state, payment_mode, payment_id,
            currency, payable, placement::json, ship_to::json, code_hash, loadtest, now(),
            CASE WHEN expires_at IS NULL THEN now() END, expires_at, events, personal_events, traceparent,
-           correlation_id, touch
+           correlation_id, touch, cod_risk::jsonb
       FROM unnest($1::uuid[], $2::name[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::name[], $8::name[],
                   $9::uuid[], $10::name[], $11::bigint[], $12::text[], $13::text[], $14::bytea[], $15::bool[],
-                  $16::timestamptz[], $17::int[], $18::int[], $19::name[], $20::name[], $21::name[])
+                  $16::timestamptz[], $17::int[], $18::int[], $19::name[], $20::name[], $21::name[],
+                  $22::text[])
            AS n (order_id, order_no, buyer_ref, placed_by, storefront_id, creator_id, state, payment_mode, payment_id,
                  currency, payable, placement, ship_to, code_hash, loadtest, expires_at, events, personal_events,
-                 traceparent, correlation_id, touch)
+                 traceparent, correlation_id, touch, cod_risk)
 """
 _SUPPLIER_ORDERS = """
     INSERT INTO supplier_orders (supplier_order_id, order_id, supplier_id, state, cod_amount)
@@ -35,13 +37,13 @@ _SUPPLIER_ORDERS = """
 """
 _LINES = """
     INSERT INTO lines (line_id, order_id, supplier_order_id, supplier_id, ordinal, state, kind, variant_id, listing_id,
-                       qty, amount, split)
+                       qty, amount, split, hold_seconds)
     SELECT line_id, order_id, supplier_order_id, supplier_id, ordinal, state, kind, variant_id, listing_id, qty, amount,
-           split::jsonb
+           split::jsonb, hold_seconds
       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::smallint[], $6::name[], $7::name[], $8::uuid[],
-                  $9::uuid[], $10::int[], $11::bigint[], $12::text[])
+                  $9::uuid[], $10::int[], $11::bigint[], $12::text[], $13::int[])
            AS n (line_id, order_id, supplier_order_id, supplier_id, ordinal, state, kind, variant_id, listing_id, qty,
-                 amount, split)
+                 amount, split, hold_seconds)
 """
 _PAYMENTS = """
     INSERT INTO payments (payment_id, order_id, state, due, currency)
@@ -130,6 +132,7 @@ def _order_row(new: NewOrder) -> tuple[Any, ...]:
         new.because.traceparent,
         new.because.correlation_id,
         order.origin.touch,
+        risk.reason(order.risk),
     )
 
 
@@ -149,6 +152,7 @@ def _line_rows(orders: Sequence[NewOrder]) -> Iterable[tuple[Any, ...]]:
             yield (
                 *(line.line_id, order.order_id, line.supplier_order_id, listing.supplier_id, ordinal, state),
                 *(listing.kind, listing.variant_id, listing.listing_id, line.qty, line.amount.amount, split),
+                listing.hold_seconds,
             )
 
 

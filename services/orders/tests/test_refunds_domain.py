@@ -37,7 +37,7 @@ ORDER = Order(
 
 def line(name: str = "l", qty: int = 3, amount: int = 100, part: str = "p", state: str = "DELIVERED") -> Line:
     who = (LineId(name), OrderId("o"), SupplierOrderId(part), SupplierId("s"))
-    return Line(*who, state, "good", None, qty, amount, ())  # type: ignore[arg-type]
+    return Line(*who, state, "good", None, qty, amount, (), None)  # type: ignore[arg-type]
 
 
 def refund(state: RefundState = "REQUESTED") -> Refund:

@@ -19,6 +19,7 @@ from services.orders.store.lifecycle import Note
 from services.orders.usecases import commissions, refunds
 from services.orders.usecases.ledger import Posting, post, postings
 from services.orders.usecases.lifecycle import inherited, lock_known, payer_of
+from services.orders.usecases.refunds import Back, give_back
 from shared.contracts.event import Cause, Event
 from shared.contracts.logistics import (
     CashFact,
@@ -46,13 +47,13 @@ async def collect_cash(tx: Tx, events: Sequence[ShipmentCOD]) -> None:
     fresh = {event.cause_id for event in told}
     taken = [event for event in booked if _collection(event) in fresh]
     idle = [event for event in taken if parts[event.supplier_order_id].state in UNDELIVERED]
-    told += await post(tx, [posting for event in idle for posting in _due_back(event)])
+    back = await give_back(tx, [_due_back(event, orders[event.order_id]) for event in idle])
     sums: Counter[SupplierOrderId] = Counter()
     for event in taken:
         sums[event.supplier_order_id] += event.collected.amount
     await parts_store.add_cash(tx, sums)
     await store.note(tx, [_note(event) for event in taken])
-    await outbox.append(tx, told)
+    await outbox.append(tx, [*told, *back])
 
 
 async def remit_cash(tx: Tx, events: Sequence[CodRemitted]) -> None:
@@ -168,10 +169,10 @@ def _collected(event: ShipmentCOD) -> list[Posting]:
     return postings(event.as_cause(), journals.cod_collected(on, cash_of(event), event.collected.amount))
 
 
-def _due_back(event: ShipmentCOD) -> list[Posting]:
+def _due_back(event: ShipmentCOD, order: Order) -> Back:
     on = Occasion(event.order_id, event.collected.currency, _collection(event))
-    back = journals.refund_approved(on, event.shipment_id, event.collected.amount)
-    return postings(event.as_cause(), back)
+    owed = journals.refund_approved(on, event.shipment_id, event.collected.amount)
+    return Back(order, event.supplier_order_id, "cash_for_nothing", owed, inherited(order, event.as_cause()))
 
 
 def _collection(event: ShipmentCOD) -> str:

@@ -72,11 +72,12 @@ async def earn(
     lines: Sequence[Line],
     orders: Mapping[OrderId, Order],
     because: Mapping[OrderId, Cause],
-    hold: Callable[[Line], timedelta],
+    holds: Mapping[LineId, float],
 ) -> list[Told]:
-    """Delivered lines belong to their parties, who wait for the hold and the money; post their journals before."""
-    holds = {line.line_id: hold(line) for line in lines}
-    moved = await store.insert(tx, [(each, holds[each.line_id]) for each in _shares(lines, orders, "EARNED")])
+    """Delivered lines belong to their parties, who wait for the hold (seconds) and the money; post their journals
+    before."""
+    earned = _shares(lines, orders, "EARNED")
+    moved = await store.insert(tx, [(each, timedelta(seconds=holds[each.line_id])) for each in earned])
     return await _tell(tx, [_change(CommissionEarned, each, because) for each in moved])
 
 

@@ -15,6 +15,7 @@ from services.orders.usecases import commissions
 from services.orders.usecases.cash import UNDELIVERED
 from services.orders.usecases.ledger import Posting, post, postings
 from services.orders.usecases.lifecycle import inherited, lock_known, payer_of
+from services.orders.usecases.refunds import Back, give_back
 from shared.contracts.event import Cause
 from shared.contracts.logistics import DiscrepancyResolved
 from shared.contracts.values import Money, OrderId, SupplierOrderId
@@ -52,10 +53,11 @@ async def book_decisions(tx: Tx, events: Sequence[DiscrepancyResolved]) -> None:
     about = [known for event in moving if (known := _known(event, orders, parts))]
     strays = [event for event in moving if event.decision == "return_to_carrier" and _is_stray(event)]
     told = await post(tx, [p for each in about for p in _booked(each)] + [p for event in strays for p in _stray(event)])
+    back = await give_back(tx, [_back(each) for each in about if each.event.decision == "refund_buyer"])
     await parts_store.add_decided(tx, _sums([each for each in about if _is_borne_at_the_door(each)], 1))
     await parts_store.add_cash(tx, _sums([each for each in about if _goes_back(each)], -1))
     because = {each.order.order_id: inherited(each.order, each.event.as_cause()) for each in about}
-    await outbox.append(tx, [*told, *await commissions.release(tx, _of(orders, because), because)])
+    await outbox.append(tx, [*told, *back, *await commissions.release(tx, _of(orders, because), because)])
 
 
 def _known(
@@ -83,14 +85,23 @@ def _journals(about: _About) -> list[Journal | None]:
             bear = journals.shortage_borne if about.at_the_door else journals.remittance_borne
             return [bear(on, subject, cash, payer, amount)]
         case "refund_buyer":
-            unbooked = about.event.source == "statement" or about.order.prepaid
-            taken = journals.remitted_over(on, subject, cash, amount) if unbooked else None
-            back = journals.cash_over(on, subject, cash, amount) if unbooked or _goes_back(about) else None
-            return [taken, back]
+            return [journals.remitted_over(on, subject, cash, amount) if _unbooked(about) else None]
         case "return_to_carrier":
             return [journals.owed_to_carrier(on, subject, cash.carrier, amount, cash)]
         case "accept" | "retry" | "dismiss":
             return []
+
+
+def _back(about: _About) -> Back:
+    due = _unbooked(about) or _goes_back(about)
+    owed = journals.cash_over(about.on, about.event.discrepancy_id, about.cash, about.amount.amount) if due else None
+    because = inherited(about.order, about.event.as_cause())
+    return Back(about.order, about.part.supplier_order_id, f"cash_{about.event.kind}", owed, because, in_cash=True)
+
+
+def _unbooked(about: _About) -> bool:
+    """Whether the sum was in no collection that was booked."""
+    return about.event.source == "statement" or about.order.prepaid
 
 
 def _is_borne_at_the_door(about: _About) -> bool:

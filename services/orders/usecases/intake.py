@@ -83,14 +83,16 @@ class Intake:
     async def take_orders(self, tx: Tx, requests: Sequence[Request]) -> list[Answer]:
         """Place each order, refuse it, or answer as before, in the order they came; no key comes twice.
 
-        Statements: the moment with what was decided before, listings unless remembered, stock rows locked in key order,
-        and one that writes everything; their number does not depend on how many orders there are.
+        Statements: the moment with what was decided before and what became of cash, listings unless remembered, stock
+        rows locked in key order, and one that writes everything; their number does not depend on how many orders there
+        are.
 
         Raises:
             KeyTaken: undo everything and call again.
             Rejected: `in_progress` for all, of which one's key is held by another transaction.
         """
-        moment = await store.begin(tx, [request.key for request in requests])
+        cash = [(each.order.buyer_ref, each.order.ship_to.region) for each in requests if each.order.payment == "cod"]
+        moment = await store.begin(tx, [request.key for request in requests], cash)
         fresh = [request for place, request in enumerate(requests) if place not in moment.known]
         decided = iter(await self._decide(tx, fresh, moment) if fresh else [])
         replays = await self._replays(tx, moment.known.values())
@@ -179,7 +181,7 @@ def _take(
 def _shelf(found: Found, moment: Moment) -> Shelf:
     """What was found, and what is still on its way: told here in part, or so young that it may not have come yet."""
     young = {one for one in found.unknown if _is_young(one)}
-    return Shelf(found.listings, found.incomplete | young, moment.now)
+    return Shelf(found.listings, found.incomplete | young, moment.now, moment.histories)
 
 
 def _is_young(listing: ListingId) -> bool:

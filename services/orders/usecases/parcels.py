@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from services.orders.domain import journals
 from services.orders.domain.ledger import Journal, Occasion
 from services.orders.domain.lifecycle import Line, Order, SupplierOrder, SupplierOrderState
+from services.orders.domain.refunds import Piece
 from services.orders.store import lifecycle as store
 from services.orders.store import supplier_orders as parts_store
 from services.orders.store.lifecycle import Note
-from services.orders.usecases import commissions, stock
+from services.orders.usecases import commissions, risk, stock
 from services.orders.usecases.ledger import Posting, post, postings
 from services.orders.usecases.lifecycle import conclude, inherited, lock_known, move_stock, payer_of
+from services.orders.usecases.refunds import Back, give_back
 from shared.contracts.event import Cause
 from shared.contracts.logistics import (
     CancellationRefused,
@@ -31,7 +32,7 @@ from shared.contracts.logistics import (
     ShipmentState,
     ShipmentStatusChanged,
 )
-from shared.contracts.values import LineState, OrderId, ParcelState, SupplierOrderId
+from shared.contracts.values import LineId, LineState, OrderId, ParcelState, SupplierOrderId
 from shared.kernel import outbox, timers
 from shared.kernel.database import Tx
 from shared.kernel.outbox import Told
@@ -116,13 +117,21 @@ async def deliver_lines(
 ) -> None:
     """The buyer has them: each line's money belongs to its parties, held for a while and until the money is there."""
     moved = await _move(tx, events, DELIVER, {event.supplier_order_id: "DELIVERED" for event in events})
+    await risk.learn(tx, moved.parts, moved.orders, moved.events)
     posted = await post(tx, _earnings(moved))
-    hold = timedelta(seconds=hold_seconds)
-    earned = await commissions.earn(tx, moved.lines, moved.orders, moved.because, lambda _: hold)
-    lines = {str(line.line_id): moved.because[line.order_id] for line in moved.lines}
-    await timers.schedule_each(tx, RELEASE_LINE, lines, hold_seconds)
+    holds = {line.line_id: line.hold_seconds or hold_seconds for line in moved.lines}
+    earned = await commissions.earn(tx, moved.lines, moved.orders, moved.because, holds)
+    await _await_holds(tx, moved, holds)
     ended = await conclude(tx, moved.orders, moved.because, after_sale_seconds)
     await outbox.append(tx, [*posted, *earned, *ended])
+
+
+async def _await_holds(tx: Tx, moved: Moved, holds: Mapping[LineId, float]) -> None:
+    for seconds in sorted(set(holds.values())):  # the platform's own, and those that offers name
+        due = {
+            str(line.line_id): moved.because[line.order_id] for line in moved.lines if holds[line.line_id] == seconds
+        }
+        await timers.schedule_each(tx, RELEASE_LINE, due, seconds)
 
 
 async def take_lines_back(tx: Tx, events: Sequence[ShipmentReturned], *, after_sale_seconds: float) -> None:
@@ -134,6 +143,7 @@ async def take_lines_back(tx: Tx, events: Sequence[ShipmentReturned], *, after_s
     fit = {event.supplier_order_id for event in events if event.restock}
     back = [line for line in moved.lines if line.supplier_order_id in fit]
     told = await move_stock(tx, stock.restock, back, moved.because)
+    await risk.learn(tx, moved.parts, moved.orders, moved.events)
     await _undo(tx, moved, told, after_sale_seconds, _charges(moved, events))
 
 
@@ -173,10 +183,11 @@ async def _undo(
     tx: Tx, moved: Moved, told: Sequence[Told], after_sale_seconds: float, charges: Sequence[Posting] = ()
 ) -> None:
     """Nothing of these parcels reached the buyer: what was paid goes back, nothing is earned, orders may be over."""
-    posted = await post(tx, [*_refunds(moved), *charges])
+    back = await give_back(tx, _backs(moved))
+    posted = await post(tx, charges)
     voided = await commissions.void(tx, moved.lines, moved.because)
     ended = await conclude(tx, moved.orders, moved.because, after_sale_seconds)
-    await outbox.append(tx, [*told, *posted, *voided, *ended])
+    await outbox.append(tx, [*told, *back, *posted, *voided, *ended])
 
 
 def _earnings(moved: Moved) -> list[Posting]:
@@ -188,23 +199,28 @@ def _earnings(moved: Moved) -> list[Posting]:
     return [moved.posting(line.supplier_order_id, journal) for line, journal in earned if journal]
 
 
-def _refunds(moved: Moved) -> list[Posting]:
+def _backs(moved: Moved) -> list[Back]:
     """What was paid for lines that were never delivered: a prepaid line's amount, the cash of a COD parcel."""
-    backs = [(line.supplier_order_id, _paid_back(moved, line)) for line in moved.lines]
-    backs += [(part_id, _cash_back(moved, part)) for part_id, part in moved.parts.items()]
-    real = [(part_id, journal) for part_id, journal in backs if journal and not _loadtest(moved, part_id)]
-    return [moved.posting(part_id, journal) for part_id, journal in real]
+    backs = [_line_back(moved, line) for line in moved.lines if moved.orders[line.order_id].prepaid]
+    return backs + [_cash_back(moved, part) for part in moved.parts.values()]
 
 
-def _paid_back(moved: Moved, line: Line) -> Journal | None:
-    if not moved.orders[line.order_id].prepaid:
-        return None
-    return journals.refund_approved(moved.occasion(line.supplier_order_id), line.line_id, line.amount, line.line_id)
+def _line_back(moved: Moved, line: Line) -> Back:
+    on, piece = moved.occasion(line.supplier_order_id), Piece(line.line_id, line.qty, line.amount)
+    owed = journals.refund_approved(on, line.line_id, line.amount, line.line_id)
+    return _back(moved, line.supplier_order_id, owed, (piece,))
 
 
-def _cash_back(moved: Moved, part: SupplierOrder) -> Journal | None:
+def _cash_back(moved: Moved, part: SupplierOrder) -> Back:
     subject = moved.events[part.supplier_order_id].shipment_id
-    return journals.refund_approved(moved.occasion(part.supplier_order_id), subject, part.cod_collected or 0)
+    owed = journals.refund_approved(moved.occasion(part.supplier_order_id), subject, part.cod_collected or 0)
+    return _back(moved, part.supplier_order_id, owed)
+
+
+def _back(moved: Moved, part_id: SupplierOrderId, owed: Journal | None, lines: tuple[Piece, ...] = ()) -> Back:
+    event = moved.events[part_id]
+    order, cause = moved.orders[event.order_id], moved.because[event.order_id]
+    return Back(order, part_id, event.parcel_state.lower(), owed, cause, lines)
 
 
 def _charges(moved: Moved, events: Sequence[ShipmentReturned]) -> list[Posting]:
@@ -220,10 +236,6 @@ def _return_charge(moved: Moved, event: ShipmentReturned) -> Journal | None:
     return journals.return_charged(
         on, journals.Cash(event.shipment_id, event.carrier), payer, event.return_charge.amount
     )
-
-
-def _loadtest(moved: Moved, part_id: SupplierOrderId) -> bool:
-    return moved.orders[moved.events[part_id].order_id].loadtest
 
 
 async def _note(tx: Tx, events: Sequence[ShipmentState]) -> None:

@@ -32,7 +32,8 @@ What a function is given, by its parameters:
 - `call: Call`: who calls and why (`role, party, loadtest, cause`), the raw `request`, `db`, `idempotency_key`.
 - `tx: Tx`: the whole function runs in one transaction, run again on a serialisation failure; it commits when the
   function returns and rolls back when it raises.
-- `body`: a `Body` model parsed from JSON (`form=True`: from an HTML form), or `bytes` as they came.
+- `body`: a `Body` model parsed from JSON (`form=True`: from an HTML form), `bytes` as they came, or, with
+  `streamed="text/csv"` and a `max_body_bytes` of megabytes, `Spooled`: a temporary file with its digest.
 - `page: Page`: `?cursor=&limit=`; ask the store for `page.fetch` rows after `page.after`, answer
   `page.of(rows, position)`.
 - anything else is a path or query parameter, as in FastAPI. A path parameter `…_id` that is no UUID answers 404.
@@ -52,6 +53,7 @@ from shared.kernel.http.call import Call, Caller, Reply
 from shared.kernel.http.pages import Listed, Page, PageAsked
 from shared.kernel.http.problems import PROBLEM_JSON, Problem
 from shared.kernel.http.routes import Routes
+from shared.kernel.http.spool import Spooled
 from shared.kernel.http.swift import Ask, Front
 
 __all__ = [
@@ -68,6 +70,7 @@ __all__ = [
     "Problem",
     "Reply",
     "Routes",
+    "Spooled",
     "above_zero",
     "api",
     "not_negative",

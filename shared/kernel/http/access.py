@@ -13,6 +13,7 @@ from shared.kernel.errors import Rejected
 from shared.kernel.http import bodies
 from shared.kernel.http.call import ANYONE, Caller
 from shared.kernel.http.routes import Route
+from shared.kernel.http.spool import check_media_type, spool
 
 Signers = Callable[[str, str], Sequence[str]]  # (signer, party) → the keys valid now
 
@@ -49,7 +50,16 @@ class Doorkeeper:
 
     async def _signer(self, route: Route, signer: str, request: Request) -> tuple[Caller, str]:
         party = request.path_params.get(signer, signer)
+        if route.streamed:
+            return Caller("signer", party), await self._streamed(route, signer, request)
         raw = await bodies.read(request, route.max_body_bytes)
         request.state.raw = raw
         message_id = webhooks.verify(self.signers(signer, party), request.headers, raw)
         return Caller("signer", party), message_id
+
+    async def _streamed(self, route: Route, signer: str, request: Request) -> str:
+        """The call's id, after its body was spooled."""
+        signature = webhooks.Streamed(self.signers(signer, request.path_params.get(signer, signer)), request.headers)
+        check_media_type(request, route.streamed)
+        request.state.spooled = await spool(request, route.max_body_bytes, signature)
+        return signature.verify()

@@ -101,6 +101,8 @@ def _guarded(handler: Handler) -> type[APIRoute]:
                     return await inner(request)
                 except Exception as error:
                     return handler.edge.failed(error, request, page=handler.route.page)
+                finally:
+                    handler.release(request)
 
             return handle
 

@@ -79,7 +79,7 @@ async def read(request: Request, limit: int) -> bytes:
 async def read_chunks(chunks: AsyncIterable[bytes], announced: str, limit: int) -> bytes:
     """The same of any stream, whose length may have been announced."""
     if announced.isdigit() and int(announced) > limit + SPILL_BYTES:
-        raise _too_large(limit)
+        raise too_large(limit)
     kept: list[bytes] = []
     size = 0
     async for chunk in chunks:
@@ -89,11 +89,12 @@ async def read_chunks(chunks: AsyncIterable[bytes], announced: str, limit: int) 
         if size <= limit:
             kept.append(chunk)
     if size > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     return b"".join(kept)
 
 
-def _too_large(limit: int) -> Rejected:
+def too_large(limit: int) -> Rejected:
+    """The refusal of a body of more than so many bytes."""
     return Rejected("body_too_large", f"Send at most {limit} bytes.", limit_bytes=limit)
 
 

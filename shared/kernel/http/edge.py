@@ -21,6 +21,7 @@ from shared.kernel.http import bodies, problems
 from shared.kernel.http.access import Doorkeeper
 from shared.kernel.http.call import Call, Reply
 from shared.kernel.http.routes import Route
+from shared.kernel.http.spool import Spooled, check_media_type, spool
 from shared.kernel.idempotency import Answer, Key, Turns
 from shared.kernel.observe import Trace
 
@@ -69,7 +70,7 @@ class Handler:
         self.route = route
         self.edge = edge
         self._call, self._tx = route.name_of(Call), route.name_of(Tx)
-        self._body = None if route.body_type in (None, bytes) else TypeAdapter[Any](route.body_type)
+        self._body = None if route.body_type in (None, bytes, Spooled) else TypeAdapter[Any](route.body_type)
         self._parameters = frozenset(route.parameters)
         self._wants_bytes = route.body_type is bytes
         answer = route.answer_type
@@ -97,7 +98,9 @@ class Handler:
 
     async def _run(self, request: Request, given: dict[str, Any]) -> Response:
         call: Call = request.state.call
-        raw = b"" if self.route.method == "GET" else await self._read(request)
+        raw = b"" if self.route.method == "GET" or self.route.streamed else await self._read(request)
+        if self.route.streamed:
+            await self._spool(request)
         known = {name: value for name, value in given.items() if name in self._parameters}
         arguments = known | self._arguments(call, raw)
         if self.route.once:
@@ -129,9 +132,23 @@ class Handler:
         known: bytes | None = getattr(request.state, "raw", None)
         return await bodies.read(request, self.route.max_body_bytes) if known is None else known
 
+    async def _spool(self, request: Request) -> None:
+        """A signed body was spooled when its signature was looked at."""
+        if getattr(request.state, "spooled", None) is None:
+            check_media_type(request, self.route.streamed)
+            request.state.spooled = await spool(request, self.route.max_body_bytes)
+
+    def release(self, request: Request) -> None:
+        """Give back what a streamed body took."""
+        spooled: Spooled | None = getattr(request.state, "spooled", None)
+        if spooled is not None:
+            spooled.file.close()
+
     def _arguments(self, call: Call, raw: bytes) -> dict[str, Any]:
         arguments: dict[str, Any] = {self._call: call} if self._call else {}
-        if self._wants_bytes:
+        if self.route.streamed:
+            arguments["body"] = call.request.state.spooled
+        elif self._wants_bytes:
             arguments["body"] = raw
         elif self._body and self.route.form:
             arguments["body"] = bodies.parse_form(self._body, raw)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from shared.kernel.http.problems import PROBLEM_JSON
 from shared.kernel.http.routes import Route
+from shared.kernel.http.spool import Spooled
 
 _REF = "#/components/schemas/{model}"
 _FORM = "application/x-www-form-urlencoded"
@@ -81,7 +82,7 @@ def _schemas(routes: Sequence[Route]) -> tuple[Schemas, dict[str, Any]]:
 def _wanted(routes: Sequence[Route]) -> Iterable[tuple[str, Any, TypeAdapter[Any]]]:
     yield "problem", "serialization", TypeAdapter(ProblemDocument)
     for route in routes:
-        if (body := route.takes or route.body_type) not in (None, bytes):
+        if (body := route.takes or route.body_type) not in (None, bytes, Spooled):
             yield route.label, "validation", TypeAdapter(body)
         if route.answer_type is not None:
             yield route.label, "serialization", TypeAdapter(route.answer_type)
@@ -93,7 +94,9 @@ def _operation(route: Route, operation: dict[str, Any], schemas: Schemas) -> dic
         said["x-roles"] = sorted(route.access.roles)
     if route.once:
         said["parameters"] = [*operation.get("parameters", []), _KEY_PARAMETER]
-    if route.body_type is bytes and route.takes is None:
+    if route.streamed:
+        said["requestBody"] = {"required": True, "content": {route.streamed: {"schema": {"type": "string"}}}}
+    elif route.body_type is bytes and route.takes is None:
         said["requestBody"] = {"required": True, "content": {"*/*": {"schema": {"type": "string"}}}}
     elif route.body_type is not None:
         schema = schemas[route.label, "validation"]

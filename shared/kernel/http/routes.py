@@ -17,6 +17,7 @@ from shared.kernel.auth import ROLES, Role
 from shared.kernel.database import Tx
 from shared.kernel.http.bodies import MAX_BODY_BYTES
 from shared.kernel.http.call import Call, Reply
+from shared.kernel.http.spool import Spooled
 
 Function = Callable[..., Awaitable[Any]]
 F = TypeVar("F", bound=Function)
@@ -53,6 +54,7 @@ class Route:
     max_body_bytes: int = MAX_BODY_BYTES
     takes: Any = None  # model of a body that the function parses by itself: for OpenAPI
     answers: Any = None  # and of a raw response
+    streamed: str = ""  # media type of a body that is too large to be held: `body: Spooled`
 
     @property
     def label(self) -> str:
@@ -109,7 +111,9 @@ class Route:
             raise TypeError(f"{self.label} is for anyone and for some: leave one of them out")
         if missing := set(_PATH_PARAMETER.findall(self.path)) - set(self.parameters) - {self.access.signed_by}:
             raise TypeError(f"{self.label} has no parameter for {sorted(missing)} of its path")
-        if self.body_type not in (None, bytes):
+        if (self.body_type is Spooled) != bool(self.streamed) or (self.streamed and self.once):
+            raise TypeError(f"{self.label}: streamed='text/csv' goes with `body: Spooled` and without once=True")
+        if self.body_type not in (None, bytes, Spooled):
             TypeAdapter(self.body_type)
 
 
@@ -145,7 +149,7 @@ class Routes:
         signed_by: str | None = None,
         **options: Any,
     ) -> Callable[[F], F]:
-        """Declare a POST; options: `status, once, form, page, max_body_bytes, takes, answers` as in `Route`."""
+        """Declare a POST; options as in `Route`, from `status` to `streamed`."""
         return self._declare("POST", path, Access(frozenset(roles), anyone, signed_by), **options)
 
     def _declare(self, method: str, path: str, access: Access, **options: Any) -> Callable[[F], F]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,16 +17,28 @@ BODY = '{"kind": "captured", "名": "万铺"}'.encode()
 def refused(headers: dict[str, str], body: bytes = BODY, keys: tuple[str, ...] = (OLD, NEW)) -> bool:
     with pytest.raises(Rejected) as refusal:
         webhooks.verify(keys, headers, body)
-    return refusal.value.code == "signature_invalid"
+    with pytest.raises(Rejected) as streamed:
+        passed(keys, headers, body)
+    return refusal.value.code == streamed.value.code == "signature_invalid"
+
+
+def passed(keys: Sequence[str], headers: dict[str, str], body: bytes) -> str:
+    """The same of a body that comes in pieces."""
+    signature = webhooks.Streamed(keys, headers)
+    for start in range(0, len(body), 7):
+        signature.update(body[start : start + 7])
+    return signature.verify()
 
 
 def test_a_signed_call_gives_its_id() -> None:
-    assert webhooks.verify([OLD], webhooks.sign([OLD], BODY, "msg-1"), BODY) == "msg-1"
+    headers = webhooks.sign([OLD], BODY, "msg-1")
+    assert webhooks.verify([OLD], headers, BODY) == passed([OLD], headers, BODY) == "msg-1"
 
 
 def test_both_keys_are_valid_while_one_rotates() -> None:
     for signing in ([OLD], [NEW], [FOREIGN, NEW]):
-        webhooks.verify([OLD, NEW], webhooks.sign(signing, BODY, "m"), BODY)
+        for verify in (webhooks.verify, passed):
+            verify([OLD, NEW], webhooks.sign(signing, BODY, "m"), BODY)
 
 
 def test_another_body_or_key_or_id_is_refused() -> None:

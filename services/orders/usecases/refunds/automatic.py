@@ -32,6 +32,7 @@ class Back:
     journal: Journal | None
     because: Cause
     lines: tuple[Piece, ...] = ()
+    in_cash: bool = False  # taken at a door: no card to go back to, also of an order that was paid by one
 
 
 async def give_back(tx: Tx, backs: Sequence[Back]) -> list[Told]:
@@ -80,7 +81,7 @@ def _refund(back: Back, journal: Journal) -> Refund:
         state="DUE",
         reason=back.reason,
         requested_by="rule",
-        route="card" if back.order.prepaid else "transfer",
+        route="card" if back.order.prepaid and not back.in_cash else "transfer",
         payment_id=back.order.payment_id,
         amount=owed,
         currency=journal.currency,

@@ -7,9 +7,15 @@ from html import escape
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, Field
 from starlette.responses import HTMLResponse
 
+from services.logistics import usecases
+from services.logistics.domain import Effect, ReportKind
+from services.logistics.http.given import Carrier, Waybill, require_carrier, settings_of, viewer
+from services.logistics.store.reports import CarrierReport
+from services.logistics.store.shipments import Sought
+from services.logistics.usecases.reading import Tracked
 from shared.contracts.logistics import ShipmentLine
 from shared.contracts.values import (
     CashState,
@@ -26,19 +32,9 @@ from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
 from shared.kernel.http import Body, Call, Id, Listed, Page, Routes
 
-from . import usecases
-from .domain import Effect, ReportKind
-from .settings import Settings
-from .store.reports import CarrierReport
-from .store.shipments import Sought
-from .usecases.reading import Tracked
-
 routes = Routes()
 
 READERS: frozenset[Role] = frozenset({"supplier", "carrier", "operator", "service"})
-Carrier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-# What carriers print: letters, digits, dashes; no blanks, which get lost on the way.
-Waybill = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$")]
 
 
 class Step(BaseModel):
@@ -94,19 +90,10 @@ def _view(tracked: Tracked) -> ShipmentView:
     )
 
 
-def _viewer(call: Call) -> usecases.Viewer:
-    return usecases.Viewer(call.role, call.party)
-
-
-def _settings(call: Call) -> Settings:
-    settings: Settings = call.request.app.state.settings
-    return settings
-
-
 @routes.get("/shipments/{shipment_id}", roles=READERS)
 async def show_shipment(call: Call, tx: Tx, shipment_id: ShipmentId) -> ShipmentView:
     """A parcel of the caller's."""
-    return _view(await usecases.shipment(tx, shipment_id, _viewer(call)))
+    return _view(await usecases.shipment(tx, shipment_id, viewer(call)))
 
 
 @routes.get("/shipments", roles=READERS)
@@ -121,7 +108,7 @@ async def list_shipments(
 ) -> Listed[ShipmentView]:
     """The caller's parcels, the oldest order first."""
     sought = Sought(order_id, supplier_id, state=state, after=_after(page.after), limit=page.fetch)
-    found = await usecases.list_shipments(tx, sought, _viewer(call))
+    found = await usecases.list_shipments(tx, sought, viewer(call))
     listed = page.of(found, lambda tracked: f"{tracked.shipment.order_id}/{tracked.shipment.shipment_id}")
     return Listed(items=[_view(tracked) for tracked in listed.items], next_cursor=listed.next_cursor)
 
@@ -148,7 +135,7 @@ class LabelView(BaseModel):
 @routes.get("/shipments/{shipment_id}/label", roles={"supplier", "carrier"})
 async def show_label(call: Call, tx: Tx, shipment_id: ShipmentId) -> LabelView:
     """The label with the address: JSON, or a page to print for those who accept `text/html`."""
-    label = await usecases.label(tx, shipment_id, _viewer(call))
+    label = await usecases.label(tx, shipment_id, viewer(call))
     parcel = label.shipment
     view = LabelView(
         shipment_id=parcel.shipment_id,
@@ -181,12 +168,11 @@ class HandOverBody(Body):
 @routes.post("/shipments/{shipment_id}/hand-over", roles={"supplier"}, once=True)
 async def hand_over(call: Call, tx: Tx, shipment_id: ShipmentId, body: HandOverBody) -> ShipmentView:
     """Give a parcel to a carrier; from now on it can't be called off. The same hand-over again answers the same."""
-    settings = _settings(call)
-    if not settings.knows_carrier(body.carrier):
-        raise Rejected("unknown_carrier", "No such carrier reports to us; hand over to one that has a key here.")
+    settings = settings_of(call)
+    require_carrier(settings, body.carrier)
     command = usecases.HandOver(shipment_id, call.party, body.carrier, body.waybill)
-    await usecases.hand_over(tx, command, call.cause, settings.cash_due_seconds)
-    return _view(await usecases.shipment(tx, shipment_id, _viewer(call)))
+    await usecases.hand_over(tx, command, call.cause, settings.rules)
+    return _view(await usecases.shipment(tx, shipment_id, viewer(call)))
 
 
 class ReportBody(Body):
@@ -212,5 +198,5 @@ class Taken(BaseModel):
 async def take_report(call: Call, tx: Tx, body: ReportBody) -> Taken:
     """Keep a carrier's report: the same `report_id`, the same answer."""
     report = CarrierReport(call.party, **dict(body))
-    await usecases.take_report(tx, report, call.cause, _settings(call).cash_due_seconds)
+    await usecases.take_report(tx, report, call.cause, settings_of(call).rules)
     return Taken(report_id=body.report_id)

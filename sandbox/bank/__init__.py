@@ -1,0 +1,1 @@
+"""A bank: it pays payouts and refunds out and says what became of them, and credits what carriers remit."""

@@ -1,0 +1,203 @@
+"""A person decides about a discrepancy, or what it waited for came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.contracts.event import Cause, Event
+from shared.contracts.logistics import ShipmentCOD
+from shared.contracts.values import Bearer, Money
+from shared.kernel import outbox
+from shared.kernel.database import Tx
+from shared.kernel.errors import Rejected
+from shared.kernel.timers import Timer
+
+from .. import domain
+from ..domain import Contract, DecisionKind, Finding, Judged, Open, Rules
+from ..store import cash as cash_store
+from ..store import discrepancies as store
+from ..store import matching as matching_store
+from ..store import shipments, statements
+from ..store.discrepancies import About, Discrepancy, Resolution
+from ..store.statements import Statement
+from .finding import find, resolved
+from .matching import Leg, apply, judge, rematch
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """What somebody decided; `by` is that person's party."""
+
+    discrepancy_id: str
+    decision: DecisionKind
+    by: str
+    bearer: Bearer | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A discrepancy with its row and parcel, all locked."""
+
+    found: Discrepancy
+    statement: Statement | None
+    leg: Leg | None
+
+    @property
+    def open(self) -> Open:
+        """As the domain sees it."""
+        found, facts = self.found, self.leg.known.facts if self.leg and self.leg.known else None
+        cash = facts.cash if facts else None
+        waits = cash is not None and cash.state not in ("REMITTED", "BANKED", "SETTLED", "WRITTEN_OFF")
+        return Open(
+            source=found.source,
+            kind=found.kind,
+            expected=found.expected.amount if found.expected else 0,
+            actual=found.actual.amount if found.actual else 0,
+            net=self.leg.row.net if self.leg else 0,
+            free=(facts is not None and not facts.charged) if self.charges else waits,
+            collected=cash is not None and cash.collected is not None,
+            prepaid=facts is not None and cash is None and not self.charges,
+        )
+
+    @property
+    def charges(self) -> bool:
+        """Its row charges for the way back; one without gross that should have had some is short."""
+        return self.leg is not None and self.leg.row.is_charge and self.found.kind == "fee_differs"
+
+
+async def decide(tx: Tx, command: Decide, because: Cause, rules: Rules) -> Discrepancy:
+    """Close a discrepancy by a decision, and do here what it means.
+
+    Raises:
+        Rejected: `not_found`, `already_resolved`, `decision_not_possible`, `bearer_required`, `still_differs`.
+    """
+    case = await _lock(tx, command.discrepancy_id, rules)
+    possible = domain.possible(case.open)
+    if command.decision not in possible:
+        told = ", ".join(possible)
+        raise Rejected("decision_not_possible", f"This one can be decided by: {told}.", possible=list(possible))
+    bearer = command.bearer if command.decision == "bear" else None
+    if command.decision == "bear" and bearer is None:
+        raise Rejected("bearer_required", "Say who makes it good: `bearer`.")
+    moved = domain.decide(case.open, command.decision, bearer)
+    events = await _take_effect(tx, case, moved.effect, because, rules)
+    how = Resolution(command.decision, command.by, bearer, moved.amount, command.note)
+    closed = await store.resolve(tx, [case.found.discrepancy_id], how)
+    await outbox.append(tx, [*events, *resolved(closed, because)])
+    return closed[0]
+
+
+async def _lock(tx: Tx, discrepancy_id: str, rules: Rules) -> _Case:
+    """In the order of all who match: carrier, statement, cash, discrepancy."""
+    found = await store.select_discrepancy(tx, discrepancy_id)
+    if found is None:
+        raise Rejected("not_found", "There is no such discrepancy.")
+    await statements.lock_carrier(tx, found.carrier or "")
+    statement, leg = None, None
+    if found.statement_id is not None:
+        statement = await statements.select_statement(tx, found.statement_id, locked=True)
+    if statement is not None and found.line is not None:
+        kept = await statements.select_row(tx, statement.statement_no, found.line)
+        (leg,) = await judge(tx, statement, [kept], rules.contract(statement.carrier))
+    elif found.shipment_id is not None:
+        await cash_store.lock_cash(tx, found.shipment_id)
+    found = await store.select_discrepancy(tx, discrepancy_id, locked=True)
+    assert found is not None, "discrepancies are never deleted"
+    if found.resolved_at is not None:
+        raise Rejected("already_resolved", "Somebody has decided this one.", decision=found.decision)
+    return _Case(found, statement, leg)
+
+
+async def _take_effect(tx: Tx, case: _Case, effect: str, because: Cause, rules: Rules) -> list[Event]:
+    if effect == "write_off":
+        assert case.found.shipment_id is not None, "cash has a parcel"
+        if not await matching_store.write_off(tx, case.found.shipment_id):
+            raise Rejected("decision_not_possible", "The cash came meanwhile.", possible=["dismiss"])
+    if case.statement is None or case.leg is None:
+        return []
+    contract = rules.contract(case.statement.carrier)
+    match effect:
+        case "rematch":
+            return await _retry(tx, case.statement, case.found, because, contract)
+        case "remit":
+            return await _remit(tx, case, because, contract)
+        case "collect":
+            return await _collect(tx, case, because, contract)
+        case _:
+            await statements.mark_decided(tx, case.statement.statement_no, case.leg.row.line)
+            return []
+
+
+async def _retry(tx: Tx, statement: Statement, found: Discrepancy, because: Cause, contract: Contract) -> list[Event]:
+    told = await rematch(tx, statement, found, because, contract)
+    if told is None:
+        raise Rejected("still_differs", "Held against its parcel again, the row fits no better.")
+    return told
+
+
+async def _remit(tx: Tx, case: _Case, because: Cause, contract: Contract) -> list[Event]:
+    """Take the row as it stands, whatever it differs in."""
+    assert case.statement is not None and case.leg is not None, "looked at"
+    outcome = Judged("charged" if case.charges else "remitted")
+    leg = Leg(case.leg.kept, case.leg.known, outcome)
+    return (await apply(tx, case.statement, [leg], because, contract, again=True)).told
+
+
+async def _collect(tx: Tx, case: _Case, because: Cause, contract: Contract) -> list[Event]:
+    """The row is the collection that nobody reported; then it is remitted as it stands."""
+    assert case.statement is not None and case.leg is not None, "looked at"
+    row, statement, known = case.leg.row, case.statement, case.leg.parcel
+    assert known.facts.cash is not None, "cash is due for it"
+    due, taken = statement.money(known.facts.cash.due), statement.money(row.gross)
+    told = ShipmentCOD(
+        **known.ids,
+        **{"carrier": statement.carrier, "waybill": row.waybill, "collection_id": statement.row_id(row.line)},
+        **{"due": due, "collected": taken, "method": "cash"},
+        collected_at=row.collected_at,
+        cash_state="COLLECTED",
+    )
+    position = await cash_store.collect(tx, told, contract.remit_by(row.collected_at))
+    events: list[Event] = [told.at(position, because)]
+    events += await find(tx, because, _differences(case, due, taken))
+    closed = await store.resolve_about(tx, "delivered_without_cash", [known.shipment_id])
+    return events + resolved(closed, because) + await _remit(tx, case, because, contract)
+
+
+def _differences(case: _Case, due: Money, taken: Money) -> Sequence[tuple[Finding, About]]:
+    """A collection of another amount than was due is decided like any other."""
+    if due == taken:
+        return []
+    assert case.statement is not None and case.leg is not None, "looked at"
+    kind: Any = "short" if taken.amount < due.amount else "over"
+    subject = f"{case.statement.row_id(case.leg.row.line)}/collection"
+    about = About(subject, case.statement.carrier, case.leg.row.waybill, case.leg.parcel.shipment_id)
+    return [(Finding(kind, due.amount, taken.amount, due.currency), about)]
+
+
+async def rematch_rows(tx: Tx, due: Sequence[Timer], rules: Rules) -> None:
+    """Something came for parcels that rows of statements did not fit: those that fit now are closed by rule."""
+    told: list[Event] = []
+    for timer in sorted(due, key=lambda each: each.subject):
+        parcel = await shipments.select_shipment(tx, timer.subject)
+        if parcel is not None:
+            told += await _rematch_parcel(tx, parcel.shipment, timer.cause, rules)
+    await outbox.append(tx, told)
+
+
+async def _rematch_parcel(tx: Tx, parcel: domain.Shipment, because: Cause, rules: Rules) -> list[Event]:
+    assert parcel.carrier is not None and parcel.waybill is not None, "a carrier reported it"
+    await statements.lock_carrier(tx, parcel.carrier)
+    contract, told = rules.contract(parcel.carrier), list[Event]()
+    for found in await store.select_open(tx, parcel.carrier, parcel.waybill):
+        if found.statement_id is None or found.line is None or found.kind == "late":
+            continue
+        statement = await statements.select_statement(tx, found.statement_id, locked=True)
+        assert statement is not None, "statements are never deleted"
+        events = await rematch(tx, statement, found, because, contract)
+        if events is not None:
+            closed = await store.resolve(tx, [found.discrepancy_id], Resolution("retry"), parcel.shipment_id)
+            told += events + resolved(closed, because)
+    return told
