@@ -18,7 +18,6 @@ from services.orders.tests.histories.real import Real
 from services.orders.tests.histories.world import World
 from services.orders.tests.journey import Journey
 from services.orders.tests.market import Market
-from services.orders.usecases import parcels
 from shared.kernel.database import Database
 from shared.kernel.testing import Templates
 
@@ -50,7 +49,7 @@ def play(templates: Templates) -> Play:
 
     async def run(history: bytes) -> World:
         async with fresh() as db:
-            world = World(automatic=hasattr(parcels, "give_back"))
+            world = World()
             real = Real(Journey(Market(db)), world)
             over = False
             for _ in steps(world, history):

@@ -9,18 +9,18 @@ from typing import TypeVar
 from services.orders.domain.split import PLATFORM
 from services.orders.tests.books import CNY
 from services.orders.tests.histories import giving, laws
-from services.orders.tests.histories.facts import UNDELIVERED, tell
-from services.orders.tests.histories.world import BUYER, Asked, Bought, Part, Sold, World
-from shared.contracts.values import Bearer, CommissionTerms, Money, Terms, VariantId, Floor, WholesaleTerms
+from services.orders.tests.histories.facts import FACTS, UNDELIVERED, tell
+from services.orders.tests.histories.world import Asked, Bought, Part, Sold, World
+from shared.contracts.values import Bearer, CommissionTerms, Floor, Money, Terms, VariantId, WholesaleTerms
 
 T = TypeVar("T")
 Step = Callable[[], None]
 
-assert giving  # its facts are told by name
 BEARERS: tuple[Bearer, ...] = ("supplier", "creator", "platform", "carrier")
 PRICES = (5_000, 1, 99, 333, 12_345, 7)
 RATES = ((150_000, 20_000, 10_000), (333_333, 0, 0), (80_000, 1, 55_555), (0, 300_000, 1))
 MOST_ORDERS = 3
+assert giving.payout_asked.__name__ in FACTS, "its facts are told by name"
 
 
 @dataclass
@@ -374,8 +374,3 @@ def _cash_ends(player: Player, part: Part) -> Iterator[Step]:
     for row_id, row in list(part.rows.items()):
         if not row.banked:
             yield player.tell("banked", player.name("credit"), part.part_id, row_id)
-
-
-def parties(world: World) -> set[str]:
-    """Everybody but the platform and the carrier."""
-    return {BUYER} | {party for party, _ in world.parties} - {PLATFORM}

@@ -1,4 +1,4 @@
-"""What can happen to orders, payments, parcels and their cash. Each fact names itself, so telling it twice is harmless."""
+"""What can happen to orders, payments, parcels and their cash. Each fact has its own name: told twice it is harmless."""
 
 from __future__ import annotations
 
@@ -60,8 +60,22 @@ def placed(
     prepaid = mode == "prepaid"
     payment_id = PaymentId(f"payment of {order_id}") if prepaid else None
     order = Order(
-        *(OrderId(order_id), order_id, BUYER, BUYER, StorefrontId("shop"), CreatorId(creator)),
-        *("PLACED" if prepaid else "CONFIRMED", None, mode, payment_id, CNY, None, 0, False, False, None),
+        order_id=OrderId(order_id),
+        order_no=order_id,
+        buyer_ref=BUYER,
+        placed_by=BUYER,
+        storefront_id=StorefrontId("shop"),
+        creator_id=CreatorId(creator),
+        state="PLACED" if prepaid else "CONFIRMED",
+        cancellation=None,
+        payment_mode=mode,
+        payment_id=payment_id,
+        currency=CNY,
+        code_hash=None,
+        code_tries=0,
+        overdue=False,
+        loadtest=False,
+        correlation_id=None,
     )
     bought = Bought(order, {}, [], None, list(sold), referrer)
     for number, each in enumerate(sold):
@@ -87,7 +101,8 @@ def _add_line(bought: Bought, line_id: LineId, sold: Sold, parties: Parties) -> 
     part.due += amount
     supplier = SupplierId(sold.supplier)
     bought.lines[line_id] = Line(
-        *(line_id, bought.order.order_id, part.part_id, supplier, "RESERVED", "good", variant, sold.qty, amount, shares)
+        *(line_id, bought.order.order_id, part.part_id, supplier, "RESERVED", "good", variant, sold.qty, amount),
+        *(shares, None),
     )
 
 
@@ -147,8 +162,6 @@ def captured(world: World, cause: str, order_id: str, amount: int, currency: str
 
 def _owe(world: World, bought: Bought, refund_id: str, part: Part | None, amount: int, *, currency: str = CNY) -> None:
     """An automatic refund, one a parcel and cause: what was paid and never reached the buyer."""
-    if part and not world.automatic:
-        return
     if amount and refund_id not in world.refunds:
         route: Literal["card", "transfer"] = "card" if bought.order.prepaid else "transfer"
         state: Literal["SUBMITTED", "DUE"] = "SUBMITTED" if route == "card" else "DUE"

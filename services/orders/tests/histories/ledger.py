@@ -10,7 +10,8 @@ from services.orders.tests.histories.real import Real
 from shared.kernel.database import Database
 
 _BY_ACCOUNT = """
-    SELECT j.currency, e.account, sum(e.credit - e.debit)::bigint AS amount FROM entries e JOIN journals j USING (journal_id)
+    SELECT j.currency, e.account, sum(e.credit - e.debit)::bigint AS amount
+      FROM entries e JOIN journals j USING (journal_id)
      GROUP BY 1, 2 HAVING sum(e.credit - e.debit) <> 0
 """
 _BY_PARTY = "SELECT party, account, amount FROM balances WHERE currency = 'CNY' AND amount <> 0"
@@ -39,7 +40,8 @@ _BROKEN = {
     "a refund exceeds what was captured or collected": """
         SELECT r.order_id FROM refunds r JOIN orders o USING (order_id)
          WHERE r.state = 'REFUNDED' AND r.currency = o.currency
-         GROUP BY 1 HAVING sum(r.amount) > (SELECT sum(e.credit - e.debit) FROM entries e JOIN journals j USING (journal_id)
+         GROUP BY 1 HAVING sum(r.amount) > (SELECT sum(e.credit - e.debit)
+                              FROM entries e JOIN journals j USING (journal_id)
                              WHERE j.order_id = r.order_id AND e.account = 'buyer_deposits'
                                AND j.kind IN ('payment_captured', 'cod_collected', 'remitted_over'))""",
     "a paid payout has not exactly one journal": """

@@ -103,7 +103,7 @@ class Real:
     async def hear(self, cause: str, make: Callable[[], Event]) -> None:
         """Told again it is the same event."""
         event = self.events.setdefault(cause, make())
-        await self.journey.hear(event)  # type: ignore[arg-type]
+        await self.journey.hear(event)
 
     # Orders and payments ---------------------------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class Real:
             await self.hear(cause, parcel.cancelled)
             return
         await self._travel(cause, part_id)
-        asked = {"return_charge": cny(charge), "charge_bearer": bearer} if charge else {}
+        asked: dict[str, Any] = {"return_charge": cny(charge), "charge_bearer": bearer} if charge else {}
         ends = {"LOST": lambda: parcel.turned("LOST"), "RETURNED": lambda: parcel.returned("refused", **asked)}
         await self.hear(cause, ends[fate])
 
@@ -300,6 +300,7 @@ class Real:
         await self._bank_says(cause, kind, self.world.payouts[payout_id].amount, payout_id=self.payouts[payout_id])
 
     async def _bank_says(self, cause: str, kind: Any, amount: int, **about: Any) -> None:
-        names = {"payout_id": None, "refund_id": None} | about
-        said = BankReport("sandbox", cause, kind, *names.values(), amount, "CNY", cause, now(), None, {})
+        names: dict[str, Any] = {"bank": "sandbox", "webhook_id": cause, "bank_ref": cause, "reason": None, "body": {}}
+        names |= {"payout_id": None, "refund_id": None, "currency": "CNY", "at": now()}
+        said = BankReport(**{**names, "kind": kind, "amount": amount, **about})
         await self.run(lambda tx: banks.take_report(tx, said, Cause()))

@@ -121,7 +121,6 @@ class Asked:
 class World:
     """Everything at one moment."""
 
-    automatic: bool = True  # whether what never reached the buyer is paid back by itself
     books: Books = field(default_factory=Books)
     expect: Counter[tuple[str, str]] = field(default_factory=Counter)  # currency, account
     parties: Counter[tuple[str, str]] = field(default_factory=Counter)  # party, account
@@ -211,7 +210,7 @@ class World:
         pieces = [piece for refund in self.refunds.values() if refund.state in OPEN for piece in refund.pieces]
         return any(piece.line_id == line_id for piece in pieces)
 
-    # What lies in the bank and is promised to nobody -------------------------------------------------------------------
+    # What lies in the bank and is promised to nobody -----------------------------------------------------------------
 
     def free_in_bank(self) -> int:
         sent = [r for r in self.refunds.values() if r.state == "SUBMITTED" and r.route == "transfer"]
