@@ -1,4 +1,4 @@
-"""What can happen to orders, payments, parcels and their cash. Each fact has its own name: told twice it is harmless."""
+"""What can happen to orders, payments, parcels and their cash. A fact has its own name: told twice it is harmless."""
 
 from __future__ import annotations
 
