@@ -50,7 +50,7 @@ async def _tell(kafka: Kafka, topic: str, rows: list[Any]) -> None:
     for number, row in enumerate(rows):
         headers = [("ce_id", str(row["event_id"]).encode()), ("ce_type", row["type"].encode())]
         for _ in range(1 + (number % 3 == 0)):
-            await producer.send_and_wait(topic, row["body"].encode(), row["key"].encode(), headers=headers)
+            await producer.send_and_wait(topic, row["body"], row["key"].encode(), headers=headers)
     await producer.stop()
 
 
