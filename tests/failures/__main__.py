@@ -13,6 +13,7 @@ from rich.console import Console
 from tests.failures.crashes import f1_kills, f4_postgres, f5_sessions
 from tests.failures.faults import FAULTS
 from tests.failures.handover import f10_hand_over
+from tests.failures.histories import f15_histories
 from tests.failures.hot import f10_hot
 from tests.failures.keys import f11_keys
 from tests.failures.overload import f6_network, f13_overload
@@ -32,7 +33,8 @@ WHOLE = {
     "F10": f10,
     "F11": f11_keys,
     "F13": f13_overload,
-}  # these start the whole platform themselves; the others share a rig's servers
+    "F15": f15_histories,
+}  # these start what they need themselves; the others share a rig's servers
 
 console = Console()
 

@@ -8,7 +8,7 @@ from shared.contracts import TOPICS
 from shared.kernel.delivery import Router
 from shared.kernel.kafka import behind, read_all
 from wanpu.layout import SERVICES
-from wanpu.reconcile import dead, effects, events, money, orders, quiet, stock
+from wanpu.reconcile import dead, effects, events, money, orders, quiet, settled, stock
 from wanpu.reconcile.finding import Finding, World
 from wanpu.reconcile.history import History
 from wanpu.reconcile.kept import snapshot
@@ -26,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     effects.each_confirmed_part_has_one_parcel,
     effects.no_parcel_travels_for_a_cancelled_line,
     effects.each_collection_is_booked_once,
+    effects.each_remittance_is_booked_once,
     effects.each_capture_is_booked_once,
     effects.each_delivered_line_is_earned_once,
     effects.each_stock_delta_is_added_once,
@@ -36,10 +37,12 @@ CHECKS: tuple[Check, ...] = (
     money.each_journal_sums_to_zero,
     money.each_ended_order_holds_no_deposit,
     money.shares_sum_to_their_line,
-    money.collected_is_remitted_or_outstanding,
+    settled.collected_is_remitted_or_outstanding,
     money.balances_are_what_the_journals_say,
     money.topics_alone_give_the_same_books,
-    money.no_payout_is_funded_by_cash_not_banked,
+    settled.shares_are_what_the_ledger_says,
+    settled.no_payout_is_funded_by_cash_not_banked,
+    settled.each_payout_is_booked_once,
     quiet.nothing_is_left_to_do,
     dead.each_dead_letter_can_be_replayed,
     dead.no_stream_stands_still_without_cause,

@@ -72,6 +72,17 @@ async def each_collection_is_booked_once(world: World) -> Finding:
     return finding(2, "each collection is booked once", faults, f"{len(due)} collections, a journal each")
 
 
+async def each_remittance_is_booked_once(world: World) -> Finding:
+    """Every row that `CodRemitted` names has one journal, and so have every `CodBanked` and its reversal."""
+    told = world.told.cash
+    rows = {f"row:{row_id}" for row_id in told.remitted}
+    faults = _differences("row", rows, await _causes(world, "cod_remitted"))
+    faults += _differences("credit", told.banked, await _causes(world, "cod_banked"))
+    faults += _differences("reversal", told.unbanked, await _causes(world, "banking_reversed"))
+    shown = f"{len(rows)} rows remitted, {len(told.banked)} banked, {len(told.unbanked)} reversed"
+    return finding(2, "each remittance is booked once", faults, f"{shown}, a journal each")
+
+
 async def each_capture_is_booked_once(world: World) -> Finding:
     """Every `PaymentCaptured` has one journal."""
     booked = await _causes(world, "payment_captured")

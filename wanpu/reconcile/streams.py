@@ -24,6 +24,9 @@ STREAMS = {
         "SELECT order_id::text AS key, ledger_events AS events FROM orders.orders"
         " UNION ALL SELECT stream_id, events FROM orders.ledger_streams",
     ),
+    "orders.refunds": ("orders", "SELECT refund_id::text AS key, events FROM orders.refunds"),
+    "orders.payouts": ("orders", "SELECT payout_id::text AS key, events FROM orders.payouts"),
+    "orders.commissions": ("orders", "SELECT party AS key, events FROM orders.commission_streams"),
     "logistics.shipments": ("logistics", "SELECT shipment_id::text AS key, events FROM logistics.shipments"),
     "logistics.cod": ("logistics", "SELECT shipment_id::text AS key, events FROM logistics.cod_cash"),
     "logistics.statements": ("logistics", "SELECT statement_id::text AS key, events FROM logistics.statements"),

@@ -12,14 +12,30 @@ import orjson
 
 from shared.contracts.catalog import StockAdjusted
 from shared.contracts.event import KEEP_FOR_EVER, Topic
-from shared.contracts.logistics import ShipmentCOD
-from shared.contracts.orders import LedgerPosted, OrderPlaced, PaymentCaptured
+from shared.contracts.logistics import CodBanked, CodBankingReversed, CodRemitted, ShipmentCOD
+from shared.contracts.orders import (
+    CommissionAvailable,
+    CommissionEarned,
+    CommissionEstimated,
+    CommissionHeldAgain,
+    CommissionInPayout,
+    CommissionPaid,
+    CommissionReversed,
+    CommissionVoided,
+    LedgerPosted,
+    OrderPlaced,
+    PaymentCaptured,
+)
 from shared.kernel.delivery import Mode, Subscription
 from shared.kernel.delivery.records import Arrived, read
 
 Place = tuple[str, int, int]  # topic, partition, offset
 Stream = tuple[str, str]  # topic, key
+Carried = tuple[str, str]  # carrier, currency
 LOW_64 = (1 << 64) - 1
+
+
+Fold = Callable[["Told", dict[str, Any], str], None]  # what, its body, its id
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +46,17 @@ class Collected:
     carrier: str
     amount: int
     currency: str
+
+
+@dataclass(slots=True)
+class Followed:
+    """Cash after it was collected: rows remitted by their ids, credits and reversals by their events'."""
+
+    remitted: set[str] = field(default_factory=set)
+    banked: set[str] = field(default_factory=set)
+    unbanked: set[str] = field(default_factory=set)
+    gross: Counter[Carried] = field(default_factory=Counter)  # remitted
+    net: Counter[Carried] = field(default_factory=Counter)  # in the bank
 
 
 @dataclass(slots=True)
@@ -51,6 +78,8 @@ class Told:
     placed: set[str] = field(default_factory=set)
     adjusted: Counter[str] = field(default_factory=Counter)
     collections: dict[str, Collected] = field(default_factory=dict)
+    cash: Followed = field(default_factory=Followed)
+    shares: Counter[tuple[str, str]] = field(default_factory=Counter)  # (line, kind of party): what was told of it
     captures: set[str] = field(default_factory=set)
     journals: set[str] = field(default_factory=set)
     unbalanced: list[str] = field(default_factory=list)
@@ -98,37 +127,59 @@ class Told:
         known.append(short)
         return True
 
-    def _fold(self, fold: Callable[[Told, dict[str, Any]], None], arrived: Arrived) -> None:
+    def _fold(self, fold: Fold, arrived: Arrived) -> None:
         """Add an event's content, unless it is of load traffic, which money and statistics pass over."""
         loadtest = any(name == "ce_loadtest" and value == b"true" for name, value in arrived.headers)
         if loadtest and arrived.type not in _COUNTED_ALWAYS:
             return
         try:
-            fold(self, orjson.loads(arrived.value or b""))
+            fold(self, orjson.loads(arrived.value or b""), arrived.event_id or "")
         except (ValueError, KeyError, TypeError) as error:
             self.unreadable[(arrived.topic, arrived.partition, arrived.offset)] = f"{arrived.type}: {error!r}"
 
 
-def _place(told: Told, body: dict[str, Any]) -> None:
+def _place(told: Told, body: dict[str, Any], _: str) -> None:
     told.placed.add(body["order_id"])
 
 
-def _adjust(told: Told, body: dict[str, Any]) -> None:
+def _adjust(told: Told, body: dict[str, Any], _: str) -> None:
     told.adjusted[body["variant_id"]] += body["delta"]
 
 
-def _collect(told: Told, body: dict[str, Any]) -> None:
+def _collect(told: Told, body: dict[str, Any], _: str) -> None:
     money = body["collected"]
     told.collections[body["collection_id"]] = Collected(
         body["shipment_id"], body["carrier"], money["amount"], money["currency"]
     )
 
 
-def _capture(told: Told, body: dict[str, Any]) -> None:
+def _remit(told: Told, body: dict[str, Any], _: str) -> None:
+    if body["row_id"] not in told.cash.remitted and body["gross"]["amount"]:
+        told.cash.remitted.add(body["row_id"])
+        told.cash.gross[body["carrier"], body["gross"]["currency"]] += body["gross"]["amount"]
+
+
+def _bank(told: Told, body: dict[str, Any], event_id: str) -> None:
+    if net := body["net"]["amount"]:
+        told.cash.banked.add(event_id)
+        told.cash.net[body["carrier"], body["net"]["currency"]] += net
+
+
+def _unbank(told: Told, body: dict[str, Any], event_id: str) -> None:
+    if net := body["net"]["amount"]:
+        told.cash.unbanked.add(event_id)
+        told.cash.net[body["carrier"], body["net"]["currency"]] -= net
+
+
+def _share(told: Told, body: dict[str, Any], _: str) -> None:
+    told.shares[body["line_id"], body["party_kind"]] += body["delta"]["amount"]
+
+
+def _capture(told: Told, body: dict[str, Any], _: str) -> None:
     told.captures.add(f"{body['psp']}:{body['psp_ref']}")
 
 
-def _book(told: Told, body: dict[str, Any]) -> None:
+def _book(told: Told, body: dict[str, Any], _: str) -> None:
     told.journals.add(body["journal_id"])
     if sum(entry["debit"] - entry["credit"] for entry in body["entries"]):
         told.unbalanced.append(body["journal_id"])
@@ -137,12 +188,20 @@ def _book(told: Told, body: dict[str, Any]) -> None:
         told.books[key] += entry["credit"] - entry["debit"]
 
 
-_FOLDS: dict[str, Callable[[Told, dict[str, Any]], None]] = {
+_COMMISSIONS = (
+    *(CommissionEstimated, CommissionEarned, CommissionAvailable, CommissionHeldAgain),
+    *(CommissionInPayout, CommissionPaid, CommissionReversed, CommissionVoided),
+)
+_FOLDS: dict[str, Fold] = {
     OrderPlaced.type: _place,
     StockAdjusted.type: _adjust,
     ShipmentCOD.type: _collect,
     PaymentCaptured.type: _capture,
     LedgerPosted.type: _book,
+    CodRemitted.type: _remit,
+    CodBanked.type: _bank,
+    CodBankingReversed.type: _unbank,
+    **{event.type: _share for event in _COMMISSIONS},
 }
 _COUNTED_ALWAYS = {OrderPlaced.type, StockAdjusted.type}  # load traffic moves the stock of its own suppliers
 

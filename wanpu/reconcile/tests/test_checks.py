@@ -8,8 +8,8 @@ import pytest
 
 from shared.contracts import ALL_EVENTS
 from shared.contracts.catalog import StockAdjusted
-from shared.contracts.logistics import ShipmentCOD, ShipmentDelivered
-from shared.contracts.orders import LedgerPosted, OrderConfirmed, OrderPlaced, PaymentCaptured
+from shared.contracts.logistics import CodBanked, CodBankingReversed, CodRemitted, ShipmentCOD, ShipmentDelivered
+from shared.contracts.orders import CommissionEarned, LedgerPosted, OrderConfirmed, OrderPlaced, PaymentCaptured
 from shared.kernel.delivery.batch import Raw
 from wanpu.reconcile.history import History
 from wanpu.reconcile.streams import STREAMS
@@ -32,6 +32,28 @@ UNSENT = f"""
                                   headers, body)
     VALUES (0, '{OTHER}', 'logistics.cod', '{sound.PARCEL}', 't', 'a', 1, now(), '{{}}', '')
 """  # noqa: S608
+
+
+PAYOUT = f"""
+    INSERT INTO orders.payouts (payout_id, party, state, amount, currency, requested_by)
+    VALUES ('{OTHER}', 'S', 'PAID', 5, 'CNY', 'S')
+"""  # noqa: S608
+SHARE = f"""
+    INSERT INTO orders.commissions (line_id, party_kind, party, order_id, supplier_order_id, state, amount, currency)
+    VALUES ('{sound.LINE}', 'supplier', 'S', '{sound.ORDER}', '{sound.PART}', 'EARNED', 5, 'CNY')
+"""  # noqa: S608
+
+
+def journal(kind: str, debit: str, credit: str) -> str:
+    """A journal of 5 about the sound world's line and carrier, out of nowhere."""
+    party = "sandbox" if "ca" in debit[:2] or "ca" in credit[:2] else "S"
+    return f"""
+        INSERT INTO orders.journals (journal_id, kind, cause, subject, stream_id, order_id, currency)
+        VALUES ('{OTHER}', '{kind}', 'nothing', 'nothing', '{sound.ORDER}', '{sound.ORDER}', 'CNY');
+        INSERT INTO orders.entries (journal_id, ordinal, account, party, order_id, line_id, debit, credit)
+        VALUES ('{OTHER}', 1, '{debit}', '{party}', '{sound.ORDER}', '{sound.LINE}', 5, 0),
+               ('{OTHER}', 2, '{credit}', '{party}', '{sound.ORDER}', '{sound.LINE}', 0, 5)
+    """  # noqa: S608
 
 
 def letter(*, offset: int = 0, body: str = "x", cause: str = "why") -> str:
@@ -85,6 +107,21 @@ PLANTED = [
         "no payout is funded by cash not banked",
         "UPDATE orders.entries SET account = 'payable:available' WHERE party = 'S'",
     ),
+    ("no payout is funded by cash not banked", journal("payout_requested", "payable:available", "payable:in_payout")),
+    ("each payout is booked once", journal("payout_requested", "payable:available", "payable:in_payout")),
+    ("each payout is booked once", PAYOUT),
+    ("shares are what the ledger says", SHARE),
+    ("shares are what the ledger says", journal("released", "payable:held", "payable:available")),
+    ("each remittance is booked once", journal("cod_remitted", "cash_in_transit", "carrier_cash")),
+    ("each remittance is booked once", journal("cod_banked", "bank", "cash_in_transit")),
+    ("each remittance is booked once", journal("banking_reversed", "cash_in_transit", "bank")),
+    ("collected is remitted or outstanding", journal("cod_remitted", "cash_in_transit", "carrier_cash")),
+    ("collected is remitted or outstanding", journal("cod_banked", "bank", "cash_in_transit")),
+    (
+        "collected is remitted or outstanding",
+        "UPDATE logistics.cod_cash SET state = 'REMITTED', statement_no = 1, line = 2, gross = 12900, fee = 0",
+    ),
+    ("each ended order holds no deposit", "UPDATE orders.supplier_orders SET cod_decided = 1"),
     (
         "nothing is left to do",
         "INSERT INTO orders.timers (kind, subject, due_at, cause) VALUES ('k', 's', now() - interval '1 minute', '{}')",
@@ -125,7 +162,20 @@ def more(event: Any, key: str, position: int, **body: Any) -> list[Raw]:
     return [*sound.events(), sound.record(event, key, position, body)]
 
 
+ROW = {
+    **{"carrier": "sandbox", "row_id": "r1", "shipment_id": sound.PARCEL},
+    **{"gross": sound.DUE, "fee": {"amount": 0, "currency": "CNY"}, "net": sound.DUE},
+}
 TOLD = [
+    ("each remittance is booked once", more(CodRemitted, sound.PARCEL, 2, **ROW)),
+    ("each remittance is booked once", more(CodBanked, sound.PARCEL, 2, **ROW)),
+    ("each remittance is booked once", more(CodBankingReversed, sound.PARCEL, 2, **ROW)),
+    ("collected is remitted or outstanding", more(CodRemitted, sound.PARCEL, 2, **ROW)),
+    ("collected is remitted or outstanding", more(CodBanked, sound.PARCEL, 2, **ROW)),
+    (
+        "shares are what the ledger says",
+        more(CommissionEarned, "S", 1, line_id=sound.LINE, party_kind="supplier", delta=sound.DUE),
+    ),
     ("each order was placed once", without(OrderPlaced)),
     ("each order was placed once", more(OrderPlaced, OTHER, 1, order_id=OTHER)),
     ("each committed event is told", without(ShipmentCOD)),
@@ -159,6 +209,17 @@ TOLD = [
 @pytest.mark.parametrize(("check", "records"), TOLD)
 async def test_what_is_wrong_on_the_topics_is_found(look: Look, check: str, records: list[Raw]) -> None:
     assert not (await look(records))[check].holds
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        "UPDATE orders.lines SET state = 'RETURNED'",  # sent back after it was delivered and paid for
+        "UPDATE orders.supplier_orders SET cod_collected = 12800, cod_decided = 100",
+    ],
+)
+async def test_a_door_that_owes_nothing_any_more_is_no_fault(look: Look, plant: str) -> None:
+    assert (await look(sound.events(), plant=plant))["each ended order holds no deposit"].holds
 
 
 async def test_the_same_events_again_change_nothing(look: Look) -> None:
