@@ -74,6 +74,7 @@ CODES: dict[str, int] = {
     "decision_not_possible": 409,
     "delivery_details_missing": 409,
     "loadtest": 409,
+    "statement_not_banked": 409,
     "statement_changed": 409,
     "statement_running": 409,
     "still_differs": 409,

@@ -29,10 +29,11 @@ _BY_KIND: Final[Mapping[tuple[Source, DiscrepancyKind], tuple[DecisionKind, ...]
     ("statement", "over"): ("refund_buyer", "return_to_carrier"),
     ("statement", "fee_differs"): ("accept", "retry"),
     ("statement", "delivered_without_cash"): ("accept", "retry"),
-    ("statement", "cash_without_delivery"): ("refund_buyer", "return_to_carrier", "retry", "dismiss"),
+    ("statement", "cash_without_delivery"): ("accept", "return_to_carrier", "retry", "dismiss"),
     ("statement", "duplicate"): ("return_to_carrier", "retry", "dismiss"),
     ("statement", "unmatched"): ("return_to_carrier", "retry", "dismiss"),
 }
+_STRAYS: Final = frozenset({"duplicate", "unmatched", "cash_without_delivery"})
 _UNCOLLECTED: Final = frozenset({"delivered_without_cash", "cash_without_delivery"})
 # What needs the row's own cash; it may have been remitted by another row since.
 _TAKES: Final = frozenset({"short", "over", "fee_differs", "delivered_without_cash"})
@@ -43,7 +44,7 @@ class Open:
     """A discrepancy as it is when somebody decides: `collected` by the courier, `net` of the statement's row.
 
     `free`: its cash, or its charge, is not settled by another row. `collected`: the courier reported a collection.
-    `prepaid`: no cash is due.
+    `prepaid`: no cash is due. `charge`: the row is one for the way back.
     """
 
     source: Source
@@ -54,6 +55,12 @@ class Open:
     free: bool = True
     collected: bool = True
     prepaid: bool = False
+    charge: bool = False
+
+    @property
+    def is_stray(self) -> bool:
+        """Whether the row's money is no parcel's: it came before, names none, or none was due."""
+        return self.source == "statement" and (self.prepaid or not self.free or self.kind in _STRAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +75,28 @@ def possible(found: Open) -> tuple[DecisionKind, ...]:
     """The decisions that this discrepancy allows now."""
     kind = found.kind
     if found.source == "statement" and kind in _TAKES and not (found.free or found.prepaid):
-        kind = "duplicate"  # its cash came by another row meanwhile
-    elif found.source == "statement" and kind in _UNCOLLECTED and found.collected:
+        # Its cash came by another row meanwhile; of one that is over the ledger would take back a part only.
+        return ("retry", "dismiss") if kind == "over" else _BY_KIND["statement", "duplicate"]
+    if found.source == "statement" and kind in _UNCOLLECTED and found.collected:
         return ("retry",)  # what was missed came: the row may fit now
+    if found.source == "statement" and kind == "over" and found.prepaid:
+        return ("return_to_carrier", "dismiss")
     return _BY_KIND.get((found.source, kind), ("dismiss",))
 
 
 def decide(found: Open, decision: DecisionKind, bearer: Bearer | None) -> Moved:
     """What a possible decision moves."""
     match found.source, decision:
-        case _, "dismiss":
-            return Moved()
-        case _, "retry":
-            return Moved("rematch")
+        case _, "dismiss" | "retry":
+            return Moved("rematch" if decision == "retry" else "none")
         case "statement", "accept":
-            return Moved("collect" if found.kind == "delivered_without_cash" else "remit")
+            return _accepted(found)
         case "statement", "bear":
             return Moved("remit", found.expected - found.actual)
+        case "statement", "return_to_carrier" if found.is_stray:
+            return Moved("none", found.net)
         case "statement", "refund_buyer" | "return_to_carrier":
-            return _give_back(found, decision)
+            return Moved("remit", found.actual - found.expected)
         case "time", "bear" if found.kind == "missing":
             return Moved("none" if bearer == "carrier" else "write_off", found.expected)
         case _, "bear":
@@ -95,10 +105,8 @@ def decide(found: Open, decision: DecisionKind, bearer: Bearer | None) -> Moved:
             return Moved("none", found.actual - found.expected)
 
 
-def _give_back(found: Open, decision: DecisionKind) -> Moved:
-    """What came too much goes back; of what is over the rest is taken."""
-    if found.kind == "over" and found.prepaid:
-        return Moved("none", found.actual)
-    if found.kind == "over" and found.free:
-        return Moved("remit", found.actual - found.expected)
-    return Moved("none", found.net if decision == "return_to_carrier" else found.actual)
+def _accepted(found: Open) -> Moved:
+    """The row is right: it is the collection nobody reported, or its fee or charge is what we pay."""
+    if found.kind in _UNCOLLECTED:
+        return Moved("collect")
+    return Moved("remit", found.actual - found.expected if found.charge else None)

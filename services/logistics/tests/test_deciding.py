@@ -81,7 +81,8 @@ async def test_a_row_over_is_taken_and_the_rest_goes_back(bank: Bank, logistics:
         assert await bank.cash(parcel) == "REMITTED"
     await bank.delivered("C", cod=False)
     await bank.state(line("C", 500), ref="C")
-    assert amount(await decided(bank, "return_to_carrier")) == 500
+    await bank.credit(400, "B-C", ref="C")
+    assert amount(await decided(bank, "return_to_carrier")) == 400
 
 
 async def test_another_fee_is_accepted(bank: Bank, logistics: World) -> None:
@@ -117,6 +118,9 @@ async def test_a_row_that_is_the_collection_of_another_sum_leaves_the_difference
 async def test_a_duplicate_row_goes_back_to_the_carrier(bank: Bank) -> None:
     await bank.collected()
     await bank.state(line("W-1", 12_900), line("W-1", 12_900))
+    early = await bank.resolve((await bank.one())["discrepancy_id"], "return_to_carrier")
+    assert (early.status_code, early.json()["code"]) == (409, "statement_not_banked")
+    await bank.credit(2 * (12_900 - FEE))
     assert amount(await decided(bank, "return_to_carrier")) == 12_900 - FEE
 
 
@@ -181,6 +185,7 @@ async def test_a_row_whose_cash_came_by_another_row_is_a_duplicate_by_now(bank: 
     short = await bank.one()
     refused = await bank.resolve(short["discrepancy_id"], "bear", bearer="carrier")
     assert refused.json()["possible"] == ["return_to_carrier", "retry", "dismiss"]
+    await bank.credit(12_000 - 120)
     assert (await bank.resolve(short["discrepancy_id"], "return_to_carrier")).status_code == 200
     assert (await bank.told()).count("CodRemitted") == 1
     assert await bank.cash(parcel) == "REMITTED"

@@ -203,7 +203,9 @@ def test_what_a_decision_moves() -> None:
     assert amounts("statement", "short", 100, 80)["bear"] == Moved("remit", 20)
     assert amounts("statement", "over", 100, 130)["return_to_carrier"] == Moved("remit", 30)
     assert amounts("statement", "fee_differs", 1, 2)["accept"] == Moved("remit")
+    assert decide(Open("statement", "fee_differs", 800, 900, charge=True), "accept", None) == Moved("remit", 100)
     assert amounts("statement", "delivered_without_cash", 100, 100)["accept"] == Moved("collect")
+    assert amounts("statement", "cash_without_delivery", 0, 100)["accept"] == Moved("collect")
     assert amounts("statement", "duplicate", 100, 100)["return_to_carrier"] == Moved("none", 99)
     assert amounts("time", "missing", 100, 0)["bear"] == Moved("write_off", 100)
     assert decide(Open("time", "missing", 100), "bear", "carrier") == Moved("none", 100)
@@ -211,4 +213,5 @@ def test_what_a_decision_moves() -> None:
 
 def test_a_row_whose_cash_came_by_another_is_a_duplicate_by_now() -> None:
     assert possible(Open("statement", "short", free=False)) == ("return_to_carrier", "retry", "dismiss")
+    assert possible(Open("statement", "over", free=False)) == ("retry", "dismiss")
     assert possible(Open("statement", "delivered_without_cash", collected=True)) == ("retry",)

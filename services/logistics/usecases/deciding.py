@@ -60,6 +60,7 @@ class _Case:
             free=(facts is not None and not facts.charged) if self.charges else waits,
             collected=cash is not None and cash.collected is not None,
             prepaid=facts is not None and cash is None and not self.charges,
+            charge=self.charges,
         )
 
     @property
@@ -72,7 +73,8 @@ async def decide(tx: Tx, command: Decide, because: Cause, rules: Rules) -> Discr
     """Close a discrepancy by a decision, and do here what it means.
 
     Raises:
-        Rejected: `not_found`, `already_resolved`, `decision_not_possible`, `bearer_required`, `still_differs`.
+        Rejected: `not_found`, `already_resolved`, `decision_not_possible`, `bearer_required`, `still_differs`,
+            `statement_not_banked`.
     """
     case = await _lock(tx, command.discrepancy_id, rules)
     possible = domain.possible(case.open)
@@ -82,12 +84,19 @@ async def decide(tx: Tx, command: Decide, because: Cause, rules: Rules) -> Discr
     bearer = command.bearer if command.decision == "bear" else None
     if command.decision == "bear" and bearer is None:
         raise Rejected("bearer_required", "Say who makes it good: `bearer`.")
+    if command.decision == "return_to_carrier" and not _has_come(case):
+        raise Rejected("statement_not_banked", "The bank has not credited this statement yet: nothing to give back.")
     moved = domain.decide(case.open, command.decision, bearer)
     events = await _take_effect(tx, case, moved.effect, because, rules)
     how = Resolution(command.decision, command.by, bearer, moved.amount, command.note)
     closed = await store.resolve(tx, [case.found.discrepancy_id], how)
     await outbox.append(tx, [*events, *resolved(closed, because)])
     return closed[0]
+
+
+def _has_come(case: _Case) -> bool:
+    """Whether the money that goes back lies in the bank; what is taken as a parcel's cash may be on its way."""
+    return not case.open.is_stray or (case.statement is not None and case.statement.state == "BANKED")
 
 
 async def _lock(tx: Tx, discrepancy_id: str, rules: Rules) -> _Case:

@@ -47,11 +47,11 @@ class _About:
 
 async def book_decisions(tx: Tx, events: Sequence[DiscrepancyResolved]) -> None:
     """Book what each decision moves; what waited for it only becomes available."""
-    moving = [event for event in events if event.amount and event.amount.amount > 0]
+    moving = [event for event in events if event.amount and event.amount.amount]
     orders = await lock_known(tx, [event.order_id for event in moving if event.order_id])
     parts = await parts_store.read(tx, [event.supplier_order_id for event in moving if event.supplier_order_id])
     about = [known for event in moving if (known := _known(event, orders, parts))]
-    strays = [event for event in moving if event.decision == "return_to_carrier" and _is_stray(event)]
+    strays = [event for event in moving if _is_stray(event, orders)]
     told = await post(tx, [p for each in about for p in _booked(each)] + [p for event in strays for p in _stray(event)])
     back = await give_back(tx, [_back(each) for each in about if each.event.decision == "refund_buyer"])
     await parts_store.add_decided(tx, _sums([each for each in about if _is_borne_at_the_door(each)], 1))
@@ -69,7 +69,7 @@ def _known(
     if event.order_id is None or event.supplier_order_id is None or event.shipment_id is None or event.amount is None:
         return None
     order, part = orders[event.order_id], parts[event.supplier_order_id]
-    if order.loadtest or _is_stray(event):
+    if order.loadtest or _is_stray(event, orders):
         return None
     return _About(event, event.amount, order, part, Cash(event.shipment_id, event.carrier or ""))
 
@@ -90,7 +90,9 @@ def _journals(about: _About) -> list[Journal | None]:
             return [journals.remitted_over(on, subject, cash, amount) if _unbooked(about) else None]
         case "return_to_carrier":
             return [journals.owed_to_carrier(on, subject, cash.carrier, amount, cash)]
-        case "accept" | "retry" | "dismiss":
+        case "accept":  # of a charge for the way back that differs from the contract's
+            return [journals.charge_corrected(on, subject, cash, amount)]
+        case "retry" | "dismiss":
             return []
 
 
@@ -116,9 +118,12 @@ def _goes_back(about: _About) -> bool:
     return refunds and about.part.state not in UNDELIVERED
 
 
-def _is_stray(event: DiscrepancyResolved) -> bool:
-    """Money that names no parcel, or one whose cash had come before: the statement's, not the order's."""
-    return event.kind in ("duplicate", "unmatched")
+def _is_stray(event: DiscrepancyResolved, orders: Mapping[OrderId, Order]) -> bool:
+    """A statement's money that is no parcel's and goes back: only of a parcel's own that is over a part does."""
+    if event.source != "statement" or event.decision != "return_to_carrier":
+        return False
+    order = orders.get(event.order_id) if event.order_id else None
+    return event.kind != "over" or order is None or order.prepaid
 
 
 def _stray(event: DiscrepancyResolved) -> list[Posting]:

@@ -140,6 +140,14 @@ def return_charged(on: Occasion, cash: Cash, payer: Payer, amount: int) -> Journ
     )
 
 
+def charge_corrected(on: Occasion, subject: str, cash: Cash, amount: int) -> Journal | None:
+    """The carrier asked for more than its contract says, or below zero for less, and the platform accepted."""
+    shipment = cash.shipment_id
+    cost = debit("return_costs", amount, shipment_id=shipment)
+    owed = credit("carrier_payable", amount, cash.carrier, shipment_id=shipment)
+    return on.book("return_charged", subject, cost, owed)
+
+
 def charge_settled(on: Occasion, row_id: str, cash: Cash, amount: int) -> Journal | None:
     """The carrier kept its charge out of what it remitted."""
     shipment = cash.shipment_id
