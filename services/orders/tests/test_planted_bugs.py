@@ -1,4 +1,7 @@
-"""The histories find what is wrong: each planted bug within a bounded number of them, the same ones every time."""
+"""The histories find what is wrong: each planted bug within a bounded number of them, the same ones every time.
+
+A bug of the domain is looked for in memory, one of the use cases or the SQL on PostgreSQL.
+"""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from services.orders.tests.histories.dice import steps
 from services.orders.tests.histories.real import Real
 from services.orders.tests.histories.world import World
 from services.orders.tests.journey import Edge, Journey
+from shared.contracts.event import Topic
 from shared.embedded.kafka import Kafka
 from shared.kernel import kafka as topics
 from shared.kernel.ids import new_id
@@ -45,13 +46,16 @@ async def test_a_script_that_reads_only_the_topic_agrees_with_the_service(
 
 async def _tell(kafka: Kafka, topic: str, rows: list[Any]) -> None:
     """As the relay sends them, and every third one twice."""
+    await topics.apply_topics(kafka.bootstrap, [Topic(topic, "orders", "stream_id")])
     producer = topics.producer(kafka.bootstrap, "tests")
     await producer.start()
-    for number, row in enumerate(rows):
-        headers = [("ce_id", str(row["event_id"]).encode()), ("ce_type", row["type"].encode())]
-        for _ in range(1 + (number % 3 == 0)):
-            await producer.send_and_wait(topic, row["body"], row["key"].encode(), headers=headers)
-    await producer.stop()
+    try:
+        for number, row in enumerate(rows):
+            headers = [("ce_id", str(row["event_id"]).encode()), ("ce_type", row["type"].encode())]
+            for _ in range(1 + (number % 3 == 0)):
+                await producer.send_and_wait(topic, row["body"], row["key"].encode(), headers=headers)
+    finally:
+        await producer.stop()
 
 
 async def _rebuild(kafka: Kafka, topic: str) -> list[dict[str, Any]]:

@@ -13,6 +13,12 @@ from services.orders.domain import commissions, journals, payouts, refunds, spli
 from services.orders.domain.commissions import Commission, Funding
 from services.orders.domain.journals import Cash, Payer
 from services.orders.domain.ledger import Journal, Occasion, credit, debit
+from services.orders.store import banks
+from services.orders.store import commissions as shares_store
+from services.orders.store import supplier_orders as parts_store
+from services.orders.tests.histories import facts
+from services.orders.usecases import cash
+from services.orders.usecases import commissions as shares
 from shared.contracts.values import LineId
 
 Patch = pytest.MonkeyPatch
@@ -22,13 +28,21 @@ Plant = Callable[[Patch], None]
 def reversed_by_the_running_total(patch: Patch) -> None:
     """What goes back is the difference of two divisions of the whole line: a refund may pay a party."""
     whole: dict[str, list[int]] = {}
+    deliver = facts.FACTS["delivered"]
 
-    def take_back(shares: Sequence[Commission], amount: int) -> list[tuple[Commission, int]]:
-        first = whole.setdefault(shares[0].line_id, [share.amount for share in shares])
-        left = split.apportion(sum(share.amount for share in shares) - amount, first)
-        pairs = [(share, share.amount - part) for share, part in zip(shares, left, strict=True)]
+    def delivered(world: Any, cause: str, part_id: str) -> None:
+        whole.clear()  # the next history has lines of the same names
+        deliver(world, cause, part_id)
+        for bought in world.orders.values():
+            whole.update({one: [part.amount.amount for part in line.split] for one, line in bought.lines.items()})
+
+    def take_back(held: Sequence[Commission], amount: int) -> list[tuple[Commission, int]]:
+        parts = [part for part in whole[held[0].line_id] if part]
+        left = split.apportion(sum(share.amount for share in held) - amount, parts)
+        pairs = [(share, share.amount - part) for share, part in zip(held, left, strict=True)]
         return [(replace(share, amount=share.amount - gave), gave) for share, gave in pairs if gave]
 
+    patch.setitem(facts.FACTS, "delivered", delivered)
     patch.setattr(commissions, "take_back", take_back)
 
 
@@ -163,4 +177,46 @@ PURE: tuple[Plant, ...] = (
     earlier_refunds_are_forgotten,
     what_the_buyer_owes_is_booked_where_it_was_taken,
     a_settlement_keeps_its_fee_twice,
+)
+
+
+# In the service itself ----------------------------------------------------------------------------------------------
+
+
+def the_same_collection_counts_twice(patch: Patch) -> None:
+    """The event's id, not the collection's, is taken for the cause."""
+    patch.setattr(cash, "_collection", lambda event: event.envelope.id)
+
+
+def the_service_holds_nothing_again(patch: Patch) -> None:
+    async def nothing(*_: Any) -> list[Any]:
+        return []
+
+    patch.setattr(shares, "hold_again", nothing)
+
+
+def the_service_releases_without_a_look_at_the_hold(patch: Patch) -> None:
+    patch.setattr(shares_store, "_RIPE", shares_store._RIPE.replace("AND hold_until <= now()", ""))
+
+
+def the_service_forgets_what_was_decided(patch: Patch) -> None:
+    async def nothing(*_: Any) -> None:
+        return None
+
+    patch.setattr(parts_store, "add_decided", nothing)
+
+
+def the_service_takes_the_bank_for_bottomless(patch: Patch) -> None:
+    async def plenty(_: Any, currencies: Any) -> dict[str, int]:
+        return dict.fromkeys(currencies, 10**15)
+
+    patch.setattr(banks, "free", plenty)
+
+
+IN_THE_SERVICE: tuple[Plant, ...] = (
+    the_same_collection_counts_twice,
+    the_service_holds_nothing_again,
+    the_service_releases_without_a_look_at_the_hold,
+    the_service_forgets_what_was_decided,
+    the_service_takes_the_bank_for_bottomless,
 )
