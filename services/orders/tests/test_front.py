@@ -134,3 +134,11 @@ async def test_everything_else_is_answered_by_the_application_behind(market: Mar
     metrics = (await front.client.get("/metrics")).text
     assert 'wanpu_http_requests_total{method="POST",route="/orders",status="201"}' in metrics
     assert set((await front.client.get("/openapi.json")).json()["paths"]) >= {"/orders", "/orders/batch"}
+
+
+async def test_an_answer_that_streams_comes_to_its_end(front: Edge) -> None:
+    for accepted in ("text/csv", "text/html"):
+        headers = bearer("creator", "creator-1") | {"accept": accepted}
+        answer = await front.client.get("/statements/creator-1?period=2026-11", headers=headers)  # httpx waits 5 s
+        assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, accepted)
+        assert answer.content

@@ -57,7 +57,9 @@ async def serve_asgi(app: ASGIApp, scope: Scope, protocol: Protocol) -> None:
 def _asgi_scope(scope: Scope) -> MutableMapping[str, Any]:
     return {
         "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        # From 2.4 on nobody listens for the caller's going away while an answer streams: granian's future can't be
+        # cancelled, and the answer would never end.
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": scope.http_version,
         "method": scope.method,
         "scheme": scope.scheme,
@@ -118,3 +120,5 @@ class _Sender:
             self._stream = self._protocol.response_stream(self._status, self._headers)
         if body:
             await self._stream.send_bytes(bytes(body))
+        if not more:
+            self._stream = None  # the answer ends when nobody holds it

@@ -43,6 +43,7 @@ def refund_asked(
         amount = sum(piece.amount for piece in pieces)
         if not bought.order.prepaid:
             before = sum(piece.amount for piece in earlier if piece.line_id in part.line_ids)
+            assert part.collected is not None, "it is asked for once the cash is known"
             refunds.check_collected(amount, before, part.collected)
     except Rejected:
         return
