@@ -47,8 +47,22 @@ th { font-weight: 600; color: var(--soft); }
 .money { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .id { color: var(--soft); font-size: .8em; overflow-wrap: anywhere; }
 .sum td { font-weight: 600; }
+.lines td:first-child { white-space: nowrap; }
 thead { display: table-header-group; }
 tr { break-inside: avoid; }
+@media screen and (max-width: 40rem) {
+  .lines thead, .lines .id { display: none; }
+  .lines tr { display: grid; grid-template-columns: 1fr auto; gap: 0 .75rem; padding: .5rem 0; }
+  .lines tr { border-bottom: 1px solid var(--line); }
+  .lines td { border: 0; padding: 0; }
+  .lines td:nth-child(1), .lines td:nth-child(3), .lines td:nth-child(4), .lines td:nth-child(6) { color: var(--soft); }
+  .lines td:nth-child(1) { grid-area: 2 / 1; }
+  .lines td:nth-child(2) { grid-area: 1 / 1; }
+  .lines td:nth-child(3) { grid-area: 3 / 1; }
+  .lines td:nth-child(4) { grid-area: 3 / 2; text-align: right; }
+  .lines td:nth-child(5) { grid-area: 1 / 2; font-weight: 600; }
+  .lines td:nth-child(6) { grid-area: 2 / 2; }
+}
 @media print { body { margin: 0; max-width: none; font-size: 9pt; } }
 """
 _HEAD = "<tr><th>When (UTC)<th>What<th>Order<th>Account<th class=money>Amount<th class=money>Balance</tr>"
@@ -80,7 +94,7 @@ def _top(shown: Shown) -> str:
         f"<h1>{title}</h1><p>{escape(statement.party)} · {escape(statement.currency)} · {state}</p>"
         f"<table><tbody>{_sum('Opening balance', statement.opening, statement.currency)}{_totals(shown)}"
         f"{_sum('Closing balance', statement.closing, statement.currency)}</tbody></table>"
-        f"<table><thead>{_HEAD}</thead><tbody>"
+        f"<table class=lines><thead>{_HEAD}</thead><tbody>"
     )
 
 
