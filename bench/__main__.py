@@ -16,7 +16,7 @@ from typing import Any
 import uvloop
 from rich.console import Console
 
-from bench import consuming, end_to_end, growth, intake, latency, memory, relaying, statements
+from bench import commissions, consuming, end_to_end, growth, intake, latency, memory, relaying, statements
 from bench.end_to_end import town
 from bench.report import RESULTS, Report, print_report, print_summary, write_results
 from bench.servers import servers
@@ -38,12 +38,15 @@ class Row:
     asked_for: bool = False  # takes many minutes: only when it is named
 
 
+street = partial(town, loadtest=False)  # real orders: those of load tests earn nobody anything
+
 ROWS: dict[str, Row] = {
     "intake": Row(stand, intake.intake, partial(intake.intake, seconds=1, pairs=1)),
     "hot": Row(stand, intake.hot, partial(intake.hot, seconds=1, pairs=1)),
     "alone": Row(stand, intake.alone, partial(intake.alone, seconds=1, pairs=1)),
     "batch": Row(stand, intake.batch, partial(intake.batch, seconds=1, pairs=1)),
     "end_to_end": Row(town, end_to_end.measure, partial(end_to_end.measure, start=50, step_seconds=1, seconds=2)),
+    "commissions": Row(street, commissions.measure, partial(commissions.measure, rate=20, seconds=3)),
     "relay": Row(servers, relaying.measure, partial(relaying.measure, events=5_000, pairs=1)),
     "consumer": Row(servers, consuming.measure, partial(consuming.measure, events=5_000, pairs=1)),
     "latency": Row(servers, latency.measure, partial(latency.measure, seconds=2.0)),
@@ -59,6 +62,7 @@ ROWS: dict[str, Row] = {
 QUICK: Mapping[Place, Place] = {
     stand: partial(stand, FEW, FEW),
     town: partial(town, FEW, FEW),
+    street: partial(street, FEW, FEW),
     servers: servers,
 }
 

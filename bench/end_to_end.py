@@ -84,12 +84,14 @@ class Town:
 
 
 @asynccontextmanager
-async def town(variants: int = VARIANTS, buyers: int = BUYERS, say: Progress = print) -> AsyncIterator[Town]:
+async def town(
+    variants: int = VARIANTS, buyers: int = BUYERS, say: Progress = print, *, loadtest: bool = True
+) -> AsyncIterator[Town]:
     """Everything, started for this row; nothing is left when the block ends."""
     stack = Stack(Path(tempfile.mkdtemp(prefix="wanpu-bench-")), free_offset(), quiet_sandbox=True, progress=say)
     try:
         await _note_commits(Postgres(stack.data / POSTGRES, stack.ports.postgres))
-        async with furnished(stack, variants, buyers) as (platform, market, arrived):
+        async with furnished(stack, variants, buyers, loadtest=loadtest) as (platform, market, arrived):
             yield Town(stack, market, arrived, platform.history)
     finally:
         await asyncio.to_thread(stack.remove)

@@ -213,10 +213,10 @@ async def stand(variants: int = VARIANTS, buyers: int = BUYERS, say: Progress = 
 
 @asynccontextmanager
 async def furnished(
-    stack: Stack, variants: int, buyers: int
+    stack: Stack, variants: int, buyers: int, *, loadtest: bool = True
 ) -> AsyncIterator[tuple[Platform, Market, Sequence[Buyer]]]:
     """The whole stack with a market of so many variants, stopped when the block ends."""
-    async with stack, Platform(by_name(stack.urls), stack.secrets, loadtest=True) as platform:
+    async with stack, Platform(by_name(stack.urls), stack.secrets, loadtest=loadtest) as platform:
         try:
             market = await markets.build(platform, variants)
             arrived = await arrive(platform, market, buyers)
