@@ -6,12 +6,12 @@ What carriers and banks did is told by logistics as facts. None is refused; each
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from services.orders.domain import journals
 from services.orders.domain.journals import Cash
-from services.orders.domain.ledger import Occasion
+from services.orders.domain.ledger import Journal, Occasion
 from services.orders.domain.lifecycle import Order, SupplierOrderState
 from services.orders.store import lifecycle as store
 from services.orders.store import supplier_orders as parts_store
@@ -29,6 +29,7 @@ from shared.contracts.logistics import (
     ReturnChargeSettled,
     ShipmentCOD,
 )
+from shared.contracts.orders import LedgerPosted
 from shared.contracts.values import OrderId, SupplierOrderId
 from shared.kernel import outbox
 from shared.kernel.database import Tx
@@ -65,41 +66,27 @@ async def remit_cash(tx: Tx, events: Sequence[CodRemitted]) -> None:
 
 
 async def bank_cash(tx: Tx, events: Sequence[CodBanked]) -> None:
-    """The bank has it: what waited for nothing else becomes available."""
-    orders = await lock_known(tx, [event.order_id for event in events])
-    await store.note(tx, [_fact(event) for event in events])
-    told = await post(
-        tx,
-        [
-            posting
-            for event in events
-            for posting in postings(
-                event.as_cause(), journals.cod_banked(_occasion(event), event.row_id, cash_of(event), event.net.amount)
-            )
-        ],
-    )
-    released = await commissions.release(tx, orders, _because(events, orders))
-    await wake(tx, orders, _because(events, orders))
-    await outbox.append(tx, [*told, *released])
+    """The bank has it: what waited for nothing else becomes available, and refunds that wait for it are looked at."""
+    orders, told = await _follow_bank(tx, events, journals.cod_banked)
+    because = _because(events, orders)
+    await wake(tx, orders, because)
+    await outbox.append(tx, [*told, *await commissions.release(tx, orders, because)])
 
 
 async def unbank_cash(tx: Tx, events: Sequence[CodBankingReversed]) -> None:
     """The bank took it back: what had become available of it waits again, also for those who were paid."""
-    orders = await lock_known(tx, [event.order_id for event in events])
-    await store.note(tx, [_fact(event) for event in events])
-    told = await post(
-        tx,
-        [
-            posting
-            for event in events
-            for posting in postings(
-                event.as_cause(),
-                journals.banking_reversed(_occasion(event), event.row_id, cash_of(event), event.net.amount),
-            )
-        ],
-    )
+    orders, told = await _follow_bank(tx, events, journals.banking_reversed)
     parts = [event.supplier_order_id for event in events]
     await outbox.append(tx, [*told, *await commissions.hold_again(tx, parts, _because(events, orders))])
+
+
+async def _follow_bank(
+    tx: Tx, events: Sequence[CashFact], book: Callable[[Occasion, str, Cash, int], Journal | None]
+) -> tuple[dict[OrderId, Order], list[LedgerPosted]]:
+    orders = await lock_known(tx, [event.order_id for event in events])
+    await store.note(tx, [_fact(event) for event in events])
+    booked = [(event, book(_occasion(event), event.row_id, cash_of(event), event.net.amount)) for event in events]
+    return orders, await post(tx, [p for event, journal in booked for p in postings(event.as_cause(), journal)])
 
 
 async def settle_charges(tx: Tx, events: Sequence[ReturnChargeSettled]) -> None:
