@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 SHOWN = {"payable:held": "held", "payable:available": "available", "payable:in_payout": "in_payout"}
 PAID = {"payout_paid": "payable:in_payout", "payout_returned": "payable:available"}  # where a payout's journal names it
@@ -47,12 +47,10 @@ def add(balances: dict[tuple[str, str], dict[str, int]], journal: dict[str, Any]
 async def journals(bootstrap: str, topic: str) -> AsyncIterator[dict[str, Any]]:
     """Every journal once: a redelivery has the same ce_id, and load tests move no money."""
     seen = set()
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        parts = [TopicPartition(topic, number) for number in await partitions(consumer, topic)]
-        consumer.assign(parts)
-        await consumer.seek_to_beginning(*parts)
+        parts = consumer.assignment()  # all of them: without a group nobody shares them
         ends = await consumer.end_offsets(parts)
         while any([await consumer.position(part) < ends[part] for part in parts]):
             for records in (await consumer.getmany(*parts, timeout_ms=1_000)).values():
@@ -64,14 +62,6 @@ async def journals(bootstrap: str, topic: str) -> AsyncIterator[dict[str, Any]]:
                         yield json.loads(record.value)
     finally:
         await consumer.stop()
-
-
-async def partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
-    """The topic's partitions, once the broker has told of them."""
-    while not (found := consumer.partitions_for_topic(topic)):
-        await consumer.topics()
-        await asyncio.sleep(0.1)
-    return sorted(found)
 
 
 asyncio.run(main())

@@ -14,6 +14,7 @@ import pytest
 
 from services.orders.tests.histories import ledger
 from services.orders.tests.histories.dice import steps
+from services.orders.tests.histories.planted import IN_THE_SERVICE, Plant
 from services.orders.tests.histories.real import Real
 from services.orders.tests.histories.world import World
 from services.orders.tests.journey import Journey
@@ -73,3 +74,17 @@ async def test_the_service_books_what_the_pure_domain_books(play: Play, first: i
         except Exception as error:
             error.add_note(f"the history was {history.hex()}")
             raise
+
+
+ENOUGH = 30  # histories until a planted bug must have shown
+
+
+@pytest.mark.parametrize("plant", IN_THE_SERVICE, ids=[plant.__name__ for plant in IN_THE_SERVICE])
+async def test_the_histories_find_it_in_the_service(play: Play, plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    for history in histories(ENOUGH, 15):
+        try:
+            await play(history)
+        except AssertionError:
+            return
+    pytest.fail("no history noticed it")

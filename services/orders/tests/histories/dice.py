@@ -11,7 +11,7 @@ from services.orders.tests.books import CNY
 from services.orders.tests.histories import giving, laws
 from services.orders.tests.histories.facts import FACTS, UNDELIVERED, tell
 from services.orders.tests.histories.world import Asked, Bought, Part, Sold, World
-from shared.contracts.values import Bearer, CommissionTerms, Floor, Money, Terms, VariantId, WholesaleTerms
+from shared.contracts.values import Bearer, CommissionTerms, Floor, LineId, Money, Terms, VariantId, WholesaleTerms
 
 T = TypeVar("T")
 Step = Callable[[], None]
@@ -80,7 +80,7 @@ def _place(player: Player) -> Iterator[Step]:
 
 
 def _sold(dice: Dice, supplier: str, variant: str) -> Sold:
-    price, qty = dice.pick(PRICES), dice.pick((1, 3, 2))
+    price, qty = dice.pick(PRICES), dice.pick((1, 3, 2, 12))
     return Sold(supplier, variant, _terms(dice, price, VariantId(variant)), price, qty)
 
 
@@ -195,9 +195,26 @@ def _ask_back(player: Player) -> Iterator[Step]:
 def _refund(player: Player, bought: Bought, part: Part) -> Step:
     line = bought.lines[player.dice.pick(part.line_ids)]
     qty = 1 + player.dice.number(line.qty)
-    amount = player.dice.pick((None, 1, line.amount // 3, line.amount + 1))
+    amount = player.dice.pick((1, None, 2, line.amount // 3, 1, line.amount + 1))
     name, wallet = player.name("refund"), player.dice.number(2) == 1
     return player.tell("refund_asked", name, bought.order_id, ((line.line_id, qty, amount),), wallet)
+
+
+def _nibble(player: Player) -> Iterator[Step]:
+    """A line of many pieces goes back cent by cent."""
+    for bought in player.world.orders.values():
+        for part in bought.parts:
+            line = bought.lines[part.line_ids[0]]
+            if part.state == "DELIVERED" and line.qty > 6 and (bought.order.prepaid or part.collected):
+                times = 1 + player.dice.number(6)
+                yield lambda bought=bought, line=line, times=times: _bite(player, bought, line.line_id, times)  # type: ignore[misc]
+
+
+def _bite(player: Player, bought: Bought, line_id: LineId, times: int) -> None:
+    for _ in range(times):
+        name = player.name("refund")
+        player.tell("refund_asked", name, bought.order_id, ((line_id, 1, 1),), False)()
+        player.tell("refund_answered", name, True)()
 
 
 def _answer(player: Player) -> Iterator[Step]:
@@ -271,7 +288,20 @@ def _go_well(player: Player) -> Iterator[Step]:
 
 KINDS: tuple[Callable[[Player], Iterator[Step]], ...] = (
     *(_pay, _move, _collect, _remit, _bank, _settle, _decide, _wait, _pay_out),
-    *(_go_well, _go_well, _pay_out, _bank_says, _again, _ask_back, _go_well, _answer, _go_well, _give_back, _place),
+    *(
+        _go_well,
+        _go_well,
+        _pay_out,
+        _bank_says,
+        _again,
+        _ask_back,
+        _go_well,
+        _nibble,
+        _answer,
+        _go_well,
+        _give_back,
+        _place,
+    ),
 )
 
 

@@ -69,7 +69,7 @@ class Real:
             name, args = self.world.told[self.told]
             self.told += 1
             await getattr(self, name)(*args)
-            await self._meet_automatic()
+        await self._meet_automatic()  # when the service knows all that the world knows
 
     def id_of(self, name: str) -> str:
         """The party, or any other thing, that a name stands for."""
