@@ -27,6 +27,7 @@ CAP, OFFERED, GOODPUT = 1_000, 3_000, 900  # orders a second
 OVERLOAD_SECONDS = 60.0
 AFTER_SECONDS = 10.0
 QUIET_SECONDS = 120.0
+BACKLOG_SECONDS = 400.0  # of a minute's orders, that nobody has worked on yet
 
 
 def f6_network(seed: int) -> str:
@@ -99,7 +100,11 @@ def _told_after(book: Book, mended: Sequence[float]) -> str:
 
 
 def f13_overload(seed: int) -> str:
-    """Three times as many orders are offered for a minute as the service is set to take."""
+    """Three times as many orders are offered for a minute as the service is set to take.
+
+    Two cores carry the load's own 3,000 requests a second, the service and PostgreSQL, and no more: the platform's
+    other processes stand still meanwhile, and have it all to do afterwards.
+    """
     return on_platform(_f13, seed, {"WANPU_INTAKE_RATE": str(CAP)})
 
 
@@ -109,15 +114,16 @@ async def _f13(site: Site) -> str:
     wishes = shots(demand(Buyers(site.place.keys), shop, site.chance))
     began = site.resident_bytes("orders-api")
     address = site.orders
-    run = await open_loop(
-        address, wishes, rate=OFFERED, seconds=OVERLOAD_SECONDS, connections=CONNECTIONS, sink=book.note
-    )
-    over = time.monotonic()
-    after = Book(book.history)
-    await open_loop(address, wishes, rate=RATE, seconds=AFTER_SECONDS, connections=CONNECTIONS, sink=after.note)
+    with site.standing_still(but="orders-api"):
+        run = await open_loop(
+            address, wishes, rate=OFFERED, seconds=OVERLOAD_SECONDS, connections=CONNECTIONS, sink=book.note
+        )
+        over = time.monotonic()
+        after = Book(book.history)
+        await open_loop(address, wishes, rate=RATE, seconds=AFTER_SECONDS, connections=CONNECTIONS, sink=after.note)
     grown = site.resident_bytes("orders-api") - began
     again = await book.settle(address) + await after.settle(address)
-    drained = await site.drained(over, QUIET_SECONDS)
+    drained = await site.drained(time.monotonic(), BACKLOG_SECONDS)
     checks = await site.hold(book.history)
     recovered = max((each.due_at - over for each in after.seen if each.status != 201), default=0.0)
     told = (

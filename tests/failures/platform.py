@@ -7,7 +7,8 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -107,6 +108,19 @@ class Site:
         victim = self.chance.choice(victims)
         victim.server.kill()
         return victim.name
+
+    @contextmanager
+    def standing_still(self, but: str) -> Iterator[None]:
+        """Everything of ours but one process is stopped meanwhile, as if it had cores of its own somewhere else."""
+        others = [each for each in self._all() if each.name.split("-")[0] in SERVICES and each.name != but]
+        stopped = [psutil.Process(each.server.pid) for each in others if each.server.pid]
+        for process in stopped:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in stopped:
+                process.resume()
 
     def resident_bytes(self, name: str) -> int:
         """What a process holds in memory."""

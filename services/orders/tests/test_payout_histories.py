@@ -86,8 +86,9 @@ class History:
         parties = [supplier(order).party, order.creator_id, "buyer-1"]
         party = self.data.draw(st.sampled_from(parties), label="party")
         available = await self.purse.balance(party, "payable:available")
-        amount = self.data.draw(st.integers(1, max(1, available + 1)), label="amount")
-        self.payouts.append(await self.purse.pay_out(party, amount))
+        # A share, not a sum: a wallet is one over all histories, and what is drawn may not depend on those before.
+        permille = self.data.draw(st.integers(1, 1_001), label="permille")
+        self.payouts.append(await self.purse.pay_out(party, max(1, -(-available * permille // 1_000))))
 
     async def bank_of_payout(self) -> None:
         if self.payouts:

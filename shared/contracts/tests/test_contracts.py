@@ -45,10 +45,21 @@ def test_its_example_is_valid_by_its_schema(event: type[Event]) -> None:
     Draft202012Validator(schema).validate(recorded(event)["body"])
 
 
+def said(written: Any, recorded: Any) -> Any:
+    """What was written, without the optional fields that came after the recording."""
+    match written, recorded:
+        case dict(), dict():
+            return {name: said(value, recorded[name]) for name, value in written.items() if name in recorded}
+        case list(), list() if len(written) == len(recorded):
+            return [said(one, other) for one, other in zip(written, recorded, strict=True)]
+        case _:
+            return written
+
+
 @every_event
 def test_its_example_is_read_and_written_again_without_loss(event: type[Event]) -> None:
     body = recorded(event)["body"]
-    assert json.loads(event.model_validate(body).model_dump_json()).items() >= body.items()
+    assert said(json.loads(event.model_validate(body).model_dump_json()), body) == body
 
 
 @every_event
@@ -91,7 +102,7 @@ def test_every_event_class_is_in_the_list() -> None:
 
 
 def test_topics_are_named_once_and_by_their_owner() -> None:
-    assert len({topic.name for topic in TOPICS}) == len(TOPICS) == 23
+    assert len({topic.name for topic in TOPICS}) == len(TOPICS) == 24
     assert all(topic.name.startswith(f"{topic.owner}.") for topic in TOPICS)
 
 
