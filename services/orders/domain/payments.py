@@ -48,7 +48,7 @@ class Settling:
     kept: int = 0
 
     def take(self, gross: int, fee: int) -> Settling:
-        """After a row of a settlement; below zero it keeps what it had given back.
+        """After a row of a settlement; below zero it keeps what it had paid over before it gave it back.
 
         Raises:
             Rejected: `settlement_differs` for more than it has, or a fee above the sum.
@@ -56,6 +56,7 @@ class Settling:
         if gross == 0 or fee < 0 or (gross > 0 and fee > gross):
             raise Rejected("settlement_differs", "A row pays over or keeps a sum, and its fee is a part of it.")
         after = replace(self, settled=self.settled + max(gross, 0), kept=self.kept + max(-gross, 0))
-        if after.settled > after.captured or after.kept > after.refunded:
-            raise Rejected("settlement_differs", "The provider has not taken, or not given back, as much as that.")
+        paid_too_much = after.settled - after.captured + after.refunded
+        if after.settled > after.captured or (gross < 0 and after.kept > paid_too_much):
+            raise Rejected("settlement_differs", "More than the provider has taken, or than it paid over too much.")
         return after

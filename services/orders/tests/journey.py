@@ -255,9 +255,11 @@ class Journey:
 
     # The provider ----------------------------------------------------------------------------------------------------
 
-    async def settle(self, *orders: Placed, fee: int = 30, settlement_id: str | None = None) -> bool:
-        """The provider pays over what it took for these orders."""
-        rows = [(order.payment_id or PaymentId(new_id()), order.payable.amount, fee) for order in orders]
+    async def settle(
+        self, *orders: Placed, fee: int = 30, gross: int | None = None, settlement_id: str | None = None
+    ) -> bool:
+        """The provider pays over what it took for these orders, or below zero keeps what it gave back."""
+        rows = [(order.payment_id or PaymentId(new_id()), gross or order.payable.amount, fee) for order in orders]
         name = settlement_id or new_id()
         sent = Settlement("sandbox", name, f"bank-{name}", rows, {"rows": [list(row) for row in rows]})
         return await self.run(lambda tx: settlements.take_settlement(tx, sent, "supplier", Cause()))

@@ -242,3 +242,17 @@ async def test_a_settlement_for_a_payment_of_nobody_books_nothing_at_all(journey
     with pytest.raises(Exception, match="unknown_payment"):
         await journey.settle(order, other)
     assert await journey.accounts(order) == {"psp_clearing": -CHEAP, "buyer_deposits": CHEAP}
+
+
+async def test_a_provider_keeps_of_what_it_paid_over_only(journey: Journey) -> None:
+    order = await journey.paid(CHEAP)
+    await journey.capture(order)  # once more: due back at once
+    again = await journey.db.pool.fetchrow("SELECT refund_id, amount FROM refunds WHERE order_id = $1", order.order_id)
+    assert again is not None
+    await journey.take(journey.report(order, "refunded", amount=again["amount"], refund_id=again["refund_id"]))
+    assert await journey.settle(order)
+    with pytest.raises(Exception, match="settlement_differs"):
+        await journey.settle(order, gross=-CHEAP)
+    assert await journey.settle(order)
+    assert await journey.settle(order, gross=-CHEAP, fee=0)
+    assert (await journey.accounts(order)).keys() == {"bank", "payable:available", "buyer_deposits"}

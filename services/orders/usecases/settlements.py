@@ -85,7 +85,7 @@ def _settled(
 ) -> dict[OrderId, Settling]:
     """What the provider has of each order after all rows; of a load test's it has nothing that counts."""
     after = dict(before)
-    for row in rows:
+    for row in sorted(rows, key=lambda row: -row.gross):  # it may keep of what it pays over in the same settlement
         order_id = row.payment.order_id
         if not orders[order_id].loadtest:
             after[order_id] = after.get(order_id, Settling()).take(row.gross, row.fee)

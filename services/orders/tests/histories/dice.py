@@ -113,7 +113,7 @@ def _settle(player: Player) -> Iterator[Step]:
             yield player.tell("settled", name, bought.order_id, gross, fee, bearer)
             if gross > 1:
                 yield player.tell("settled", name, bought.order_id, gross // 2, 0, bearer)
-        if 0 < (kept := took.refunded - took.kept) <= took.settled - took.kept:  # it keeps only what it paid over
+        if (kept := took.settled - took.captured + took.refunded - took.kept) > 0:  # what it had paid over too much
             yield player.tell("settled", name, bought.order_id, -kept, 0, bearer)
 
 

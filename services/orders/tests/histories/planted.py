@@ -12,7 +12,7 @@ import pytest
 from services.orders.domain import commissions, journals, payouts, refunds, split
 from services.orders.domain.commissions import Commission, Funding
 from services.orders.domain.journals import Cash, Payer
-from services.orders.domain.ledger import Journal, Occasion, credit, debit
+from services.orders.domain.ledger import Journal, JournalKind, Occasion, credit, debit
 from services.orders.store import banks
 from services.orders.store import commissions as shares_store
 from services.orders.store import supplier_orders as parts_store
@@ -213,10 +213,11 @@ def the_service_takes_the_bank_for_bottomless(patch: Patch) -> None:
     patch.setattr(banks, "free", plenty)
 
 
-IN_THE_SERVICE: tuple[Plant, ...] = (
-    the_same_collection_counts_twice,
-    the_service_holds_nothing_again,
-    the_service_releases_without_a_look_at_the_hold,
-    the_service_forgets_what_was_decided,
-    the_service_takes_the_bank_for_bottomless,
-)
+# Each with the journals that a history must book for it to show.
+IN_THE_SERVICE: dict[Plant, set[JournalKind]] = {
+    the_same_collection_counts_twice: {"cod_collected"},
+    the_service_holds_nothing_again: {"held_again"},
+    the_service_releases_without_a_look_at_the_hold: {"released"},
+    the_service_forgets_what_was_decided: {"shortage_borne", "released"},
+    the_service_takes_the_bank_for_bottomless: {"payout_requested", "banking_reversed"},
+}
