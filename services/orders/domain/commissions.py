@@ -19,7 +19,7 @@ from shared.contracts.values import (
     WaitsFor,
 )
 
-DELIVERED: Final[frozenset[CommissionState]] = frozenset({"EARNED", "AVAILABLE", "IN_PAYOUT", "PAID"})
+IN_ORDER: Final[tuple[PartyKind, ...]] = ("supplier", "creator", "referrer", "platform")  # as a line is split
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,9 @@ def waits_for(share: Commission, funding: Funding | None, now: datetime) -> tupl
 
 def take_back(shares: Sequence[Commission], amount: int) -> list[tuple[Commission, int]]:
     """Each share after `amount` of its line went back to the buyer, with what it gave; those that gave nothing are
-    left out. Raises `refund_exceeds_line`."""
+    left out. Whatever order they come in, a cent that two might give is the first one's of the split. Raises
+    `refund_exceeds_line`."""
+    shares = sorted(shares, key=lambda share: IN_ORDER.index(share.party_kind))
     left = reverse(_split(shares), amount)
     given = [(share, share.amount - part.amount.amount) for share, part in zip(shares, left, strict=True)]
     return [(_less(share, gave), gave) for share, gave in given if gave]

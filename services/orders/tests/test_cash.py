@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from services.orders.domain.commissions import Commission, take_back
 from services.orders.domain.order import Placed
 from services.orders.tests.journey import CHEAP, Journey, Parcel
+from shared.contracts.values import LineId, OrderId, PartyKind, SupplierOrderId
 
 FEE = 100
 
@@ -68,6 +70,16 @@ async def test_a_load_tests_order_earns_nobody_anything(journey: Journey) -> Non
     (parcel,) = await journey.shipped(order)
     await journey.hear(parcel.delivered())
     assert (await journey.shares(order), await journey.said(str(order.creator_id))) == ({}, [])
+
+
+def test_a_cent_that_two_might_give_is_the_first_ones_of_the_split() -> None:
+    def share(kind: PartyKind) -> Commission:
+        ids = (LineId("l"), kind, kind, OrderId("o"), SupplierOrderId("p"))
+        return Commission(*ids, state="EARNED", held=True, amount=10, currency="CNY")
+
+    for kinds in (("creator", "supplier"), ("supplier", "creator")):
+        (gave,) = take_back([share(kind) for kind in kinds], 1)  # type: ignore[arg-type]
+        assert (gave[0].party_kind, gave[0].amount, gave[1]) == ("supplier", 9, 1)
 
 
 # From the door to the bank ------------------------------------------------------------------------------------------
