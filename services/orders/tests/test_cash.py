@@ -78,7 +78,7 @@ def test_a_cent_that_two_might_give_is_the_first_ones_of_the_split() -> None:
         return Commission(*ids, state="EARNED", held=True, amount=10, currency="CNY")
 
     for kinds in (("creator", "supplier"), ("supplier", "creator")):
-        (gave,) = take_back([share(kind) for kind in kinds], 1)  # type: ignore[arg-type]
+        (gave,) = take_back([share(kind) for kind in kinds], 1)
         assert (gave[0].party_kind, gave[0].amount, gave[1]) == ("supplier", 9, 1)
 
 
