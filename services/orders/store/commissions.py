@@ -146,15 +146,16 @@ async def assign(tx: Tx, payout_id: PayoutId, party: str) -> list[Commission]:
 
 
 _END = f"""
-    UPDATE commissions SET state = $2, payout_id = CASE WHEN $2 = 'PAID' THEN payout_id END
+    UPDATE commissions SET state = CASE WHEN $2 THEN 'PAID' WHEN held THEN 'EARNED' ELSE 'AVAILABLE' END,
+                           payout_id = CASE WHEN $2 THEN payout_id END
      WHERE payout_id = $1 AND state IN ('IN_PAYOUT', 'PAID')
     RETURNING {_COLUMNS}
 """  # noqa: S608
 
 
 async def end_payout(tx: Tx, payout_id: PayoutId, *, paid: bool) -> list[Commission]:
-    """The shares of a payout are PAID, or AVAILABLE again; returns them."""
-    return [Commission(**row) for row in await tx.fetch(_END, payout_id, "PAID" if paid else "AVAILABLE")]
+    """The shares of a payout are PAID, or AVAILABLE again; EARNED those whose money the bank took back meanwhile."""
+    return [Commission(**row) for row in await tx.fetch(_END, payout_id, paid)]
 
 
 @dataclass(frozen=True, slots=True)

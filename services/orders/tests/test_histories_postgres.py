@@ -69,6 +69,24 @@ def play(templates: Templates) -> Play:
     return run
 
 
+# What random histories found once is played in every run.
+FOUND = {
+    "a cent that two parties might give back": (
+        "8018cf0c18a28887081dba0360187e1437801cfaf5719fbe9c1dcfb23a73dc173b1c2b3c6ee8972368f701e577a557d1e6c77303"
+        "a104120cdb9cdbf24b26dd53a98c6b06b7297f5e0bb9a9320d3fe5cd3adf11"
+    ),
+    "a payout that came back after the bank had taken its money": (
+        "a72265282832a62d9834b0e3e36432f608215da5da619f51adb7890ed2b4ac0737a6ae7fd6238a2875d3899a4b2caf474835d10a"
+        "8947dbd8b5689a7c3c384fb345fba307ba62ee46b8ac2ac45f5fbfc40a01"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FOUND)
+async def test_what_a_history_found_once_stays_mended(play: Play, what: str) -> None:
+    await play(bytes.fromhex(FOUND[what]))
+
+
 @pytest.mark.parametrize("first", range(0, HISTORIES, AT_ONCE))
 async def test_the_service_books_what_the_pure_domain_books(play: Play, first: int) -> None:
     for history in histories(HISTORIES)[first : first + AT_ONCE]:

@@ -130,10 +130,16 @@ async def put_into_payout(tx: Tx, payout_id: PayoutId, party: str, because: Caus
 
 
 async def end_payout(tx: Tx, payout_id: PayoutId, because: Cause, *, paid: bool) -> list[Told]:
-    """Its shares are PAID, or AVAILABLE again."""
+    """Its shares are PAID, or AVAILABLE again; those whose money the bank took back meanwhile wait for it."""
     ended = await store.end_payout(tx, payout_id, paid=paid)
-    event: type[CommissionFact] = CommissionPaid if paid else CommissionAvailable
-    return await _tell(tx, [Change(event, share, 0, payout_id, because) for share in ended])
+    return await _tell(tx, [Change(_ENDED[share.state], share, 0, payout_id, because) for share in ended])
+
+
+_ENDED: dict[CommissionState, type[CommissionFact]] = {
+    "PAID": CommissionPaid,
+    "AVAILABLE": CommissionAvailable,
+    "EARNED": CommissionHeldAgain,
+}
 
 
 async def _move(
