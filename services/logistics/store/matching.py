@@ -79,7 +79,7 @@ _CHARGE = """
 
 
 async def insert_charges(tx: Tx, statement: Statement, rows: Sequence[tuple[str, int, int]]) -> None:
-    """Ways back that are paid for now, by (shipment, line, amount)."""
+    """Write which row pays for which parcel's way back: (shipment, line, amount in minor units)."""
     if rows:
         await tx.execute(_CHARGE, statement.statement_no, *columns(list(rows), 3))
 

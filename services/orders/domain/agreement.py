@@ -67,14 +67,7 @@ def agree(
     """
     new_id, now = moment.new_id, moment.now
     order_id = OrderId(new_id())
-    parts: dict[SupplierId, SupplierOrderId] = {}  # in the order in which the lines name the suppliers
-    lines = []
-    for wanted in asked.lines:
-        listing = listings[wanted.listing_id]
-        part_id = parts.get(listing.supplier_id)
-        if part_id is None:
-            part_id = parts[listing.supplier_id] = SupplierOrderId(new_id())
-        lines.append(_line(wanted, listing, LineId(new_id()), part_id, origin))
+    lines, parts = _lines(asked, listings, origin, new_id)
     payable = _payable(lines)
     prepaid = asked.payment == "prepaid"
     confirmed = not prepaid and _is_small(payable, rules) and (risk is None or risk.band == "auto")
@@ -95,6 +88,21 @@ def agree(
         expires_at=None if confirmed else now + timedelta(seconds=patience),
         risk=risk,
     )
+
+
+def _lines(
+    asked: PlaceOrder, listings: Mapping[ListingId, Listing], origin: Origin, new_id: NewId
+) -> tuple[list[Line], dict[SupplierId, SupplierOrderId]]:
+    """The lines, and the supplier orders they belong to, in the order in which they name the suppliers."""
+    parts: dict[SupplierId, SupplierOrderId] = {}
+    lines = []
+    for wanted in asked.lines:
+        listing = listings[wanted.listing_id]
+        part_id = parts.get(listing.supplier_id)
+        if part_id is None:
+            part_id = parts[listing.supplier_id] = SupplierOrderId(new_id())
+        lines.append(_line(wanted, listing, LineId(new_id()), part_id, origin))
+    return lines, parts
 
 
 def _line(wanted: AskedLine, listing: Listing, line_id: LineId, part_id: SupplierOrderId, origin: Origin) -> Line:
