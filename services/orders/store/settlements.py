@@ -61,12 +61,14 @@ _SETTLING = """
            coalesce(sum(e.credit) FILTER (WHERE j.kind = 'payment_settled'), 0)::bigint AS settled,
            coalesce(sum(e.debit) FILTER (WHERE j.kind = 'payment_settled'), 0)::bigint AS kept
       FROM entries e JOIN journals j USING (journal_id)
-     WHERE j.order_id = ANY($1::uuid[]) AND e.account = 'psp_clearing' GROUP BY e.order_id
+     WHERE j.order_id = ANY($1::uuid[]) AND e.account = 'psp_clearing'
+       AND EXISTS (SELECT FROM payments p WHERE p.order_id = j.order_id AND p.currency = j.currency)
+     GROUP BY e.order_id
 """
 
 
 async def settling(tx: Tx, order_ids: Collection[OrderId]) -> dict[OrderId, Settling]:
-    """What lies with the provider for these orders, by the books."""
+    """What lies with the provider for these orders, by the books; what came in another currency only goes back."""
     rows = await tx.fetch(_SETTLING, list(order_ids))
     return {row["order_id"]: Settling(row["captured"], row["refunded"], row["settled"], row["kept"]) for row in rows}
 
