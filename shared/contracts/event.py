@@ -62,7 +62,12 @@ class Event(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="ignore", serialize_by_alias=True, validate_by_alias=True, validate_by_name=True
+        frozen=True,
+        extra="ignore",
+        serialize_by_alias=True,
+        validate_by_alias=True,
+        validate_by_name=True,
+        defer_build=True,  # a process reads and tells a few of all the events: the others' validators are never made
     )
 
     topic: ClassVar[Topic]

@@ -141,7 +141,7 @@ Account = Literal[
 class Value(BaseModel):
     """A frozen value inside an event; like events it ignores fields it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Money(Value):
