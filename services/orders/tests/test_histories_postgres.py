@@ -78,6 +78,10 @@ FOUND = {
         "c17717af2abe4c9109c262c40d880413d61012482ecb85fbc1c2f021b7863e4d00442e604ad1218637da53e4bfbd717d455d1f5d"
         "02c1ec784d374f912fd1a70418934090195ba8e4cd60d9ceaf58147ebfee28eea5b664"
     ),
+    "a share that waited for nothing but a refund that was refused": (
+        "e2026457de3a01a75aeb3d72f2e7d3dcbee0904bb06a959ef50e70628662880e2104f5fc29755114329a8082910619b9469b9b9b"
+        "bb5d30c8062e096583dd89"
+    ),
     "a cent that two parties might give back": (
         "8018cf0c18a28887081dba0360187e1437801cfaf5719fbe9c1dcfb23a73dc173b1c2b3c6ee8972368f701e577a557d1e6c77303"
         "a104120cdb9cdbf24b26dd53a98c6b06b7297f5e0bb9a9320d3fe5cd3adf11"

@@ -126,6 +126,29 @@ async def test_a_part_of_the_amount_leaves_the_rest_to_the_parties(purse: Purse)
     assert accounts["payable:held"] + accounts["platform_revenue"] == CHEAP - 1_000
 
 
+@pytest.mark.parametrize("answer", ["rejected", "agreed", "silence", "not accepted"])
+async def test_what_waited_for_the_answer_alone_is_available_with_it(purse: Purse, answer: str) -> None:
+    order = await purse.delivered()
+    kind = "return_and_refund" if answer == "not accepted" else "refund_only"
+    refund = await purse.ask(order, Wish(order.lines[0].line_id, 1, 1_000, "CNY"), kind=kind)
+    await purse.settle(order)
+    await purse.release(order)  # nothing is left to come after it but the answer
+    assert "payable:available" not in await purse.journey.accounts(order)
+    if answer == "rejected":
+        await purse.reject(refund)
+    elif answer == "silence":
+        await purse.stay_silent(refund)
+    else:
+        await purse.approve(refund)
+    if answer == "not accepted":
+        await purse.inspect(refund, accepted=False)
+    accounts = await purse.journey.accounts(order)
+    back = 1_000 if answer in ("agreed", "silence") else 0
+    assert accounts.get("payable:held", 0) == 0
+    assert accounts["payable:available"] + accounts["platform_revenue"] == CHEAP - back
+    assert (await purse.journey.said(supplier(order).party))[-1]["name"] == "CommissionAvailable"
+
+
 async def test_two_suppliers_are_asked_each_for_itself(purse: Purse) -> None:
     order = await purse.delivered(CHEAP, CHEAP)
     with pytest.raises(Rejected, match="several_suppliers"):

@@ -100,9 +100,12 @@ async def release(tx: Tx, orders: Mapping[OrderId, Order], because: Mapping[Orde
 
 
 async def hold_again(tx: Tx, parts: Collection[SupplierOrderId], because: Mapping[OrderId, Cause]) -> list[Told]:
-    """The bank took the money for these supplier orders back: what was made available of it waits again."""
+    """The bank took money for these supplier orders back: what was made available waits again, unless enough of it is
+    still there."""
     released = await store.lock_released(tx, parts)
-    return await _move(tx, released, journals.held_again, CommissionHeldAgain, because)
+    funded = await store.fundings(tx, parts)
+    waiting = [share for share in released if funded[share.supplier_order_id].waits_for]
+    return await _move(tx, waiting, journals.held_again, CommissionHeldAgain, because)
 
 
 async def take_back(tx: Tx, cuts: Sequence[Cut]) -> list[Told]:

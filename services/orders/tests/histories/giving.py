@@ -55,18 +55,16 @@ def refund_asked(
 
 @fact
 def refund_answered(world: World, refund_id: str, yes: bool) -> None:
-    """Agreed: each party gives its part back from where it lies. Refused: nothing moves."""
+    """Agreed: each party gives its part back from where it lies. Then nothing of the line waits for the answer."""
     refund = world.refunds.get(refund_id)
     if refund is None or refund.state != "REQUESTED":
         return
-    if not yes:
-        refund.state = "REJECTED"
-        return
     bought = world.orders[refund.order_id]
-    for piece in refund.pieces:
+    for piece in refund.pieces if yes else ():
         if piece.amount:
             _take_back(world, bought, refund, piece)
-    refund.state = "SUBMITTED" if refund.route == "card" else "DUE"
+    refund.state = "REJECTED" if not yes else "SUBMITTED" if refund.route == "card" else "DUE"
+    world.release(bought, f"answer to {refund_id}")
 
 
 def _take_back(world: World, bought: Bought, refund: Asked, piece: Piece) -> None:

@@ -16,6 +16,7 @@ def check(world: World) -> None:
     back = taken_back(world)
     _shares_sum_to_their_lines(world, back)
     _what_was_freed_waits_for_nothing(world)
+    _what_waits_for_nothing_is_free(world)
     _what_was_taken_back_was_taken_fairly(world)
     _collected_is_remitted_or_outstanding(world)
     _no_refund_exceeds_what_was_paid(world, back)
@@ -60,6 +61,11 @@ def _what_was_freed_waits_for_nothing(world: World) -> None:
         assert share.hold_until <= NOW, "made available inside the hold"
         assert _is_paid_for(world, share, part), "made available before its money arrived"
     world.freed.clear()
+
+
+def _what_waits_for_nothing_is_free(world: World) -> None:
+    for order_id, bought in world.orders.items():
+        assert not world.ripe(bought), f"a share of {order_id} is held, and nothing is left that would free it"
 
 
 def _is_paid_for(world: World, share: Commission, part: Part) -> bool:

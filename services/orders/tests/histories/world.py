@@ -169,12 +169,19 @@ class World:
 
     def release(self, bought: Bought, cause: str) -> None:
         """Make available what waits for nothing any more."""
+        for part, line_id, free in self.ripe(bought):
+            self._turn(bought, line_id, free, cause, held=False)
+            self.freed += [(share, part) for share in free]
+
+    def ripe(self, bought: Bought) -> list[tuple[Part, LineId, list[Commission]]]:
+        """What waits for nothing any more, by line."""
+        found = []
         for part in bought.parts:
             funding = self.funding(bought, part)
             for line_id in part.line_ids:
                 free = [s for s in bought.shares.get(line_id, []) if self._is_free(s, funding)]
-                self._turn(bought, line_id, free, cause, held=False)
-                self.freed += [(share, part) for share in free]
+                found += [(part, line_id, free)] if free else []
+        return found
 
     def _is_free(self, share: Commission, funding: Funding) -> bool:
         if not share.held or share.party_kind == PLATFORM or self.has_open_refund(share.line_id):
@@ -183,7 +190,8 @@ class World:
         return waiting.state == "EARNED" and not commissions.waits_for(waiting, funding, NOW)
 
     def hold_again(self, bought: Bought, part: Part, cause: str) -> None:
-        for line_id in part.line_ids:
+        """What was made available waits again, unless enough of the money is still there."""
+        for line_id in part.line_ids if self.funding(bought, part).waits_for else ():
             out = [s for s in bought.shares.get(line_id, []) if not s.held and s.amount and s.state != "REVERSED"]
             self._turn(bought, line_id, out, cause, held=True)
 

@@ -15,7 +15,7 @@ from services.orders.store.refunds import Search, Seen
 from services.orders.usecases import stock
 from services.orders.usecases.lifecycle import inherited, move_stock, own_order
 from services.orders.usecases.refunds import telling
-from services.orders.usecases.refunds.paying import Standing, end, fall_due
+from services.orders.usecases.refunds.paying import Standing, end, fall_due, free
 from services.orders.usecases.refunds.telling import Approver
 from shared.contracts.event import Cause
 from shared.contracts.orders import RefundInspected
@@ -24,6 +24,7 @@ from shared.kernel import outbox, timers
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
 from shared.kernel.ids import new_id
+from shared.kernel.outbox import Told
 from shared.kernel.timers import Timer
 
 APPROVE_REFUND = "approve_refund"  # timer: the supplier's time to answer
@@ -150,12 +151,17 @@ async def reject(tx: Tx, refund_id: RefundId, note: str, asker: Asker, because: 
     rejected = replace(refund.to("REJECTED").told(), note=note)
     await store.move(tx, [(refund, rejected)])
     await timers.cancel(tx, APPROVE_REFUND, [refund_id])
-    cause = inherited(order, because)
-    told = telling.rejected(order, rejected, await store.now(tx), _speaker(asker)).at(rejected.events, cause)
+    here = Standing(order, rejected, inherited(order, because))
+    told = telling.rejected(order, rejected, await store.now(tx), _speaker(asker)).at(rejected.events, here.because)
     await telling.note(tx, [told])
-    await end(tx, {order.order_id: cause})
-    await outbox.append(tx, [told])
+    await outbox.append(tx, [told, *await _refused(tx, here)])
     return rejected
+
+
+async def _refused(tx: Tx, here: Standing) -> list[Told]:
+    """The buyer gets nothing: the order goes on as if nobody had asked."""
+    await end(tx, {here.order.order_id: here.because})
+    return await free(tx, [here])
 
 
 async def inspect(tx: Tx, found: Inspection, because: Cause) -> Refund:
@@ -194,8 +200,7 @@ async def _not_accepted(tx: Tx, here: Standing, found: Inspection, told: RefundI
     await store.move(tx, [(here.refund, rejected)])
     no = telling.rejected(here.order, rejected, told.inspected_at, _speaker(found.asker))
     await telling.note(tx, [told, no.at(rejected.events, here.because)])
-    await end(tx, {here.order.order_id: here.because})
-    await outbox.append(tx, [told, no])
+    await outbox.append(tx, [told, no, *await _refused(tx, replace(here, refund=rejected))])
     return rejected
 
 

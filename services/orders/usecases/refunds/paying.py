@@ -39,9 +39,16 @@ class Standing:
 
 async def fall_due(tx: Tx, due: Sequence[Standing]) -> tuple[dict[RefundId, Refund], list[Told]]:
     """Take what is due back from those who have it and send it on; returns the refunds sent, and what to tell."""
-    told = await _take_back(tx, due)
+    told = [*await _take_back(tx, due), *await free(tx, due)]
     sent, submitted = await send(tx, due)
     return sent, [*told, *submitted]
+
+
+async def free(tx: Tx, answered: Sequence[Standing]) -> list[Told]:
+    """These refunds have their answer: shares of their locked orders that waited for nothing else are available."""
+    orders = {each.order.order_id: each.order for each in answered}
+    because = {each.order.order_id: each.because for each in answered}
+    return await commissions.release(tx, orders, because) if orders else []
 
 
 async def _take_back(tx: Tx, due: Sequence[Standing]) -> list[Told]:
