@@ -88,7 +88,7 @@ def build_front() -> Front:
 
     app = build_api()
     desk = app.state.desk
-    return Front(app, {intake.PLACE: desk.place, intake.PLACE_MANY: desk.place_many})
+    return Front(app, {intake.PLACE: desk.place, intake.PLACE_MANY: desk.place_many}, desk.admit)
 
 
 __getattr__ = service.parts(

@@ -68,13 +68,10 @@ class _Cap:
     tokens: float = 0.0
     filled_at: float = 0.0
 
-    def take(self, now: float) -> bool:
+    def has(self, now: float) -> bool:
         self.tokens = min(self.rate * BURST_SECONDS, self.tokens + (now - self.filled_at) * self.rate)
         self.filled_at = now
-        if self.tokens < 1:
-            return False
-        self.tokens -= 1
-        return True
+        return self.tokens >= 1
 
 
 @dataclass(slots=True)
@@ -115,7 +112,8 @@ class GroupCommit(Generic[A, B]):
         due = loop.time() + self.limits.deadline_seconds
         if name in self._named:
             await self._after(name, due)
-        self._admit(loop.time())
+        self.admit()
+        self._cap.tokens -= 1
         waiting = _Waiting(asked, due, loop.create_future())
         self._named[name] = waiting.answer
         self._pending.append(waiting)
@@ -140,8 +138,13 @@ class GroupCommit(Generic[A, B]):
                 ) from None
             await asyncio.sleep(0)  # the first one's own task takes its name away
 
-    def _admit(self, now: float) -> None:
-        if self.limits.rate and not self._cap.take(now):
+    def admit(self) -> None:
+        """Whether one more may wait; to ask before a request is read costs a fraction of refusing it afterwards.
+
+        Raises:
+            Rejected: `too_many_requests`, with the seconds until it is worth another try.
+        """
+        if self.limits.rate and not self._cap.has(asyncio.get_running_loop().time()):
             raise _busy(1)
         if len(self._pending) >= self.limits.queue:
             raise _busy(max(1, math.ceil(len(self._pending) / max(self._rate, 1.0))))

@@ -74,6 +74,10 @@ class Desk:
         async with self._group.running():
             yield
 
+    def admit(self) -> None:
+        """Whether one more order may wait. Raises `too_many_requests`."""
+        self._group.admit()
+
     async def place(self, ask: Ask) -> Answer:
         """One order. Raises what is refused and not stored."""
         order = read_order(ask)

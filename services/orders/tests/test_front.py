@@ -23,9 +23,9 @@ from shared.kernel.ids import new_id
 
 
 @asynccontextmanager
-async def serving(market: Market, secrets: Path) -> AsyncIterator[Edge]:
-    app, desk = wired(market.db, secrets)
-    front = Front(app, {intake.PLACE: desk.place, intake.PLACE_MANY: desk.place_many})
+async def serving(market: Market, secrets: Path, **changes: Any) -> AsyncIterator[Edge]:
+    app, desk = wired(market.db, secrets, **changes)
+    front = Front(app, {intake.PLACE: desk.place, intake.PLACE_MANY: desk.place_many}, desk.admit)
     port = free_port()
     server = Server(front, port=port, interface=Interfaces.RSGI, websockets=False, log_enabled=False)
     running = asyncio.create_task(server.serve())
@@ -120,6 +120,15 @@ async def test_a_body_in_pieces_is_an_order_like_any_other(market: Market, front
 
     headers = bearer("buyer", "buyer-1") | {"idempotency-key": new_id(), "content-type": "application/json"}
     assert (await front.client.post("/orders", content=pieces(), headers=headers)).status_code == 201
+
+
+async def test_a_call_too_many_is_turned_away_unseen_and_its_connection_stays(market: Market, tmp_path: Path) -> None:
+    async with serving(market, tmp_path, intake_rate=1e-9) as front:
+        headers = bearer("supplier", "s") | {"content-type": "text/plain"}  # whatever is wrong with it besides
+        answers = [await front.client.post("/orders", content=b"[" * 50_000, headers=headers) for _ in range(3)]
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (429, "too_many_requests")
+        assert (answer.headers["retry-after"], answer.headers.get("connection")) == ("1", None)
 
 
 async def test_everything_else_is_answered_by_the_application_behind(market: Market, front: Edge) -> None:

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from shared.contracts.event import Cause
 from shared.kernel import observe
+from shared.kernel.errors import Rejected
 from shared.kernel.http import bodies, problems
 from shared.kernel.http.call import Call, Caller, idempotency_key
 from shared.kernel.http.edge import JSON, REPLAYED, Edge
@@ -53,15 +54,17 @@ class Ask:
 
 
 Function = Callable[[Ask], Awaitable[Answer]]
+Gate = Callable[[], None]  # raises when no more calls can be taken now
 
 
 class Swift:
     """One route from bytes to bytes."""
 
-    def __init__(self, route: Route, edge: Edge, function: Function) -> None:
+    def __init__(self, route: Route, edge: Edge, function: Function, gate: Gate | None) -> None:
         self._route = route
         self._edge = edge
         self._function = function
+        self._gate = gate
         self._seconds = observe.DURATION.labels(route.method, route.path)
         self._counts: dict[int, Any] = {}
 
@@ -71,6 +74,7 @@ class Swift:
         headers = scope.headers
         trace, span = observe.start_span(self._route.method, headers.get("traceparent"))
         try:
+            await self._admit(scope, protocol)
             caller = self._edge.door.bearer(self._route, headers.get("authorization"))
             cause = Cause(None, trace.trace_id, trace.traceparent, caller.loadtest)
             raw = await self._read(scope, protocol)
@@ -82,6 +86,15 @@ class Swift:
         self._count(status, time.perf_counter() - started)
         if span:
             span.end()
+
+    async def _admit(self, scope: Scope, protocol: Protocol) -> None:
+        """Turn the call away unseen when no more can be taken; unread, its body would end the connection."""
+        try:
+            if self._gate:
+                self._gate()
+        except Rejected:
+            await self._read(scope, protocol)
+            raise
 
     async def _read(self, scope: Scope, protocol: Protocol) -> bytes:
         limit = self._route.max_body_bytes
@@ -115,13 +128,16 @@ def _refuse(protocol: Protocol, problem: Problem, trace: observe.Trace) -> int:
 
 
 class Front:
-    """An RSGI application: swift routes by `"POST /orders"`, everything else to the service's ASGI application."""
+    """An RSGI application: swift routes by `"POST /orders"`, everything else to the service's ASGI application.
 
-    def __init__(self, app: FastAPI, functions: Mapping[str, Function]) -> None:
+    A route's gate is asked before anything of a call is looked at: who is turned away costs next to nothing.
+    """
+
+    def __init__(self, app: FastAPI, functions: Mapping[str, Function], gate: Gate | None = None) -> None:
         edge: Edge = app.state.edge
         routes: Mapping[str, Route] = app.state.routes
         self.app = app
-        self._swift = {label: Swift(routes[label], edge, function) for label, function in functions.items()}
+        self._swift = {label: Swift(routes[label], edge, function, gate) for label, function in functions.items()}
 
     async def __rsgi__(self, scope: Scope, protocol: Protocol) -> None:
         swift = self._swift.get(f"{scope.method} {scope.path}")
