@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -22,7 +23,8 @@ from shared.kernel.delivery.router import Router, Subscription
 from shared.kernel.failpoints import failpoint
 
 BATCH_RECORDS = 500  # 47 k msg/s at 500 against 1.3 k one by one (messaging.md); bounds a transaction
-BATCH_WAIT_MS = 20  # also FastStream's pause after an empty poll: half of it is a lone event's latency
+POLL_MS = 1_000  # a poll ends with the first record; this long it may take when there is none
+FETCH_WAIT_MS = 500  # as long the broker keeps a fetch open: five consumers that wait cost a hundredth of a core
 SESSION_MS = 6_000  # a dead consumer's partitions move on after this
 MAX_POLL_MS = 60_000
 PATIENCE_SECONDS = MAX_POLL_MS / 2 / 1000  # then the batch goes back to the broker, before the group gives us up
@@ -60,17 +62,21 @@ class Pump(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships n
             parser=_wrap,
             decoder=_unwrap,
             max_records=BATCH_RECORDS,
-            batch_timeout_ms=BATCH_WAIT_MS,
             auto_offset_reset="earliest",
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=SESSION_MS // 4,
             max_poll_interval_ms=MAX_POLL_MS,
-            fetch_max_wait_ms=100,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
             listener=self,
             title=f"{self.subscription.topic.name}:{self.subscription.service}",
             description=f"{self.subscription.mode.value} of {', '.join(sorted(self.subscription.reactions))}",
         )
+        self.subscriber.get_msg = self._poll  # FastStream's own sleeps after an empty poll as long as that took
         self.subscriber(self.consume)
+
+    async def _poll(self, consumer: AIOKafkaConsumer) -> tuple[Record, ...]:
+        found = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH_RECORDS)
+        return tuple(chain.from_iterable(found.values()))
 
     async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
         """Let the batch under way finish, or give it back if it waits for a fault to pass."""
