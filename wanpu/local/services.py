@@ -1,12 +1,12 @@
 """The Python processes of the stack: how each is started and asked whether it is ready."""
 
 import http.client
-import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from shared.embedded.process import LOOPBACK, Child, require_port
+from shared.embedded.process import LOOPBACK, require_port
+from wanpu.local.nursery import Forked
 
 ROOT = Path(__file__).parents[2]  # of the checkout: `python -m` finds the packages from there
 READY_SECONDS = 1.0  # a readiness answer that takes longer is none
@@ -18,11 +18,11 @@ class PythonProcess:
 
     def __init__(self, name: str, command: tuple[str, ...], port: int, log: Path) -> None:
         self.name = name
-        self.command = (sys.executable, "-m", *command, "--name", name)
+        self.command = (*command, "--name", name)
         self.port = port
         self.env: Mapping[str, str] = {}
         self.log = log
-        self._child: Child | None = None
+        self._child: Forked | None = None
 
     @property
     def pid(self) -> int | None:
@@ -33,7 +33,7 @@ class PythonProcess:
         require_port(self.port, self.name)
 
     def spawn(self) -> None:
-        self._child = Child(self.name, self.command, self.log, env=self.env, cwd=ROOT)
+        self._child = Forked(self.name, self.command, self.log, self.env, ROOT)
         self._child.spawn()
 
     def is_running(self) -> bool:
