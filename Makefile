@@ -1,6 +1,8 @@
 # What people type. `make help` lists it.
 SHELL := bash
-PYTHON ?= python3
+# The system's own Python where it will do: distributions build theirs with profile-guided optimisation, a fifth faster.
+WILL_DO = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(or $(shell /usr/bin/python3 -c '$(WILL_DO)' 2>/dev/null && echo /usr/bin/python3),python3)
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
