@@ -195,10 +195,7 @@ class Child:
         family = descendants(self._process.pid)
         self._process.kill()
         self._process.wait()
-        for orphan in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                orphan.kill()
-        psutil.wait_procs(family, timeout=10)
+        end(family)
 
 
 def descendants(pid: int) -> list[psutil.Process]:
@@ -206,6 +203,14 @@ def descendants(pid: int) -> list[psutil.Process]:
         return list(psutil.Process(pid).children(recursive=True))
     except psutil.NoSuchProcess:
         return []
+
+
+def end(family: Sequence[psutil.Process]) -> None:
+    """SIGKILL to each, and wait until all are gone."""
+    for orphan in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            orphan.kill()
+    psutil.wait_procs(family, timeout=LEFTOVER_SECONDS)
 
 
 def rotate(log: Path) -> None:

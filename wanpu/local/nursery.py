@@ -6,7 +6,6 @@ time one dies: on two cores a second a start is what those who serve have to wai
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import multiprocessing
 import os
@@ -18,10 +17,9 @@ from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-import psutil
 from setproctitle import setproctitle
 
-from shared.embedded.process import descendants, make_folder, rotate
+from shared.embedded.process import descendants, end, make_folder, rotate
 from wanpu.layout import SERVICES
 
 # What processes of ours are made of, and nothing that reads a setting when it is imported: only a `main` does.
@@ -72,9 +70,7 @@ class Forked:
             family = descendants(self._process.pid)
             self._process.kill()
             self._process.join()
-            for orphan in family:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    orphan.kill()
+            end(family)
 
 
 def _become(command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path) -> None:

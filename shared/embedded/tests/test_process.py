@@ -3,9 +3,11 @@
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from shared.embedded.process import Child, StackError, free_port, is_alive, make_folder, require_port, stop_leftover
@@ -58,6 +60,8 @@ def test_a_leftover_is_ended_only_if_it_bears_our_mark(tmp_path: Path) -> None:
     child = Child("sleeper", SLEEPER, tmp_path / "log", env=dict(os.environ))
     child.spawn()
     assert child.pid is not None
+    while "sleeper" not in " ".join(psutil.Process(child.pid).cmdline()):  # right after exec it is still empty
+        time.sleep(0.01)
     stop_leftover(child.pid, "--name another")
     assert child.is_running()
     stop_leftover(child.pid, "--name sleeper")
