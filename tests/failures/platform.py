@@ -35,7 +35,7 @@ from wanpu.provision import in_database
 from wanpu.reconcile import History, load_routers, reconcile, until_quiet
 
 RATE = 300  # orders a second, open loop: "under load" (proof.md)
-CONNECTIONS = 2 * RATE  # none waits in the client unless an answer takes two seconds: an open loop is bound by its rate alone
+CONNECTIONS = 2 * RATE  # an open loop: nobody waits in the client unless an answer takes two seconds
 DRAIN_SECONDS = 15.0
 VARIANTS = 60  # a shop's page shows a hundred listings at most
 PIECES = 1_000_000  # nobody is refused for want of stock

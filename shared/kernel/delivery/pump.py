@@ -24,7 +24,7 @@ from shared.kernel.failpoints import failpoint
 
 BATCH_RECORDS = 500  # 47 k msg/s at 500 against 1.3 k one by one (messaging.md); bounds a transaction
 POLL_MS = 1_000  # a poll ends with the first record; this long it may take when there is none
-FETCH_WAIT_MS = 500  # as long the broker keeps a fetch open: five consumers that wait cost a hundredth of a core
+FETCH_WAIT_MS = 500  # as long the broker keeps a fetch open; it, too, ends with the first record
 SESSION_MS = 6_000  # a dead consumer's partitions move on after this
 MAX_POLL_MS = 60_000
 PATIENCE_SECONDS = MAX_POLL_MS / 2 / 1000  # then the batch goes back to the broker, before the group gives us up
