@@ -10,7 +10,7 @@ STACK ?= embedded
 ARGS ?=
 RATE ?= 300
 DURATION ?= 30
-CONNECTIONS ?= 512
+CONNECTIONS ?= 900
 HOT ?= 0
 COD ?= 0.5
 VARIANTS ?= 1000
@@ -53,7 +53,7 @@ down: $(VENV)/installed ## stop what `make up` started
 bench: $(VENV)/installed ## measure against PostgreSQL's and Kafka's own tools
 	@$(BIN)/python -m bench $(ARGS)
 
-load: $(VENV)/installed ## offer orders and leave the books alone (RATE=300 DURATION=30 CONNECTIONS=512 HOT=0 COD=0.5 VARIANTS=1000 STACK=)
+load: $(VENV)/installed ## offer orders and leave the books alone (RATE=300 DURATION=30 CONNECTIONS=900 HOT=0 COD=0.5 VARIANTS=1000 STACK=)
 	@$(BIN)/python -m load run $(LOAD) --stack $(STACK) $(if $(RETRY),--retry) $(if $(LIVE),--live) $(ARGS)
 
 fault: $(VENV)/installed ## break it on purpose, then reconcile (ARGS="F2 F8")

@@ -25,7 +25,7 @@ class Plan:
 
     rate: float = 300.0
     seconds: float = 30.0
-    connections: int = 512  # nobody waits in the client at 1,000 a second unless an answer takes half a second
+    connections: int = 900  # nobody waits in the client at 1,000 a second unless an answer takes most of one
     variants: int = market.VARIANTS
     mix: orders.Mix = field(default_factory=orders.Mix)
     retry: bool = False
