@@ -13,6 +13,7 @@ COPY shared shared
 COPY services services
 COPY sandbox sandbox
 COPY wanpu wanpu
+RUN python -m compileall -q shared services sandbox wanpu
 USER wanpu
 ENTRYPOINT ["python", "-m"]
 CMD ["wanpu", "--help"]

@@ -10,6 +10,8 @@ from services.orders.domain.commissions import Commission, take_back
 from services.orders.domain.order import Placed
 from services.orders.tests.journey import CHEAP, Journey, Parcel
 from shared.contracts.values import LineId, OrderId, PartyKind, SupplierOrderId
+from shared.kernel.ids import new_id
+from shared.kernel.testing import as_received
 
 FEE = 100
 
@@ -139,6 +141,22 @@ async def test_what_the_bank_takes_back_is_held_again_and_released_when_it_retur
     assert await available(journey, order) == sum(held(order).values()) - FEE
     names = [each["name"] for each in await journey.said(str(order.creator_id))]
     assert names[2:] == ["CommissionAvailable", "CommissionHeldAgain", "CommissionAvailable"]
+
+
+async def test_what_the_bank_leaves_enough_of_stays_available(journey: Journey) -> None:
+    order, parcel = await delivered(journey)
+    await journey.release(order)
+    await journey.hear(parcel.remitted(CHEAP + 500), parcel.banked(CHEAP + 500))
+    more = {"row_id": new_id()}  # a second row of the same parcel, all of it too much
+    remitted, banked, unbanked = (
+        as_received(event.model_copy(update=more))
+        for event in (parcel.remitted(100, 0), parcel.banked(100, 0), parcel.unbanked(100, 0))
+    )
+    await journey.hear(remitted, banked)
+    before = await available(journey, order)
+    await journey.hear(unbanked)
+    assert await available(journey, order) == before > 0
+    assert set(await journey.shares(order)) == {("supplier", "AVAILABLE"), ("creator", "AVAILABLE")}
 
 
 # Decisions ----------------------------------------------------------------------------------------------------------
