@@ -108,8 +108,13 @@ class Settings(ServiceSettings):
     @property
     def touch_keys(self) -> Keys:
         """The storefront's keys by id; a rotated file counts from the next order on."""
-        file = self.secrets_dir / TOUCH_KEYS if self.secrets_dir else None
-        return _read_keys(file, file.stat().st_mtime_ns) if file and file.is_file() else {}
+        if not self.secrets_dir:
+            return {}
+        file = self.secrets_dir / TOUCH_KEYS
+        try:
+            return _read_keys(file, file.stat().st_mtime_ns)
+        except FileNotFoundError:
+            return {}
 
 
 @lru_cache(maxsize=2)
