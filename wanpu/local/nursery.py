@@ -13,6 +13,7 @@ import runpy
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -38,6 +39,7 @@ class Forked:
     log: Path
     env: Mapping[str, str]
     cwd: Path
+    nice: int = 0  # how much it lets others go first, 0 to 19
     _process: ForkServerProcess | None = field(default=None, init=False)
 
     @property
@@ -48,7 +50,7 @@ class Forked:
         """Start it without waiting for it to be ready. Raises `StackError` when its log can't be written."""
         make_folder(self.log.parent)
         rotate(self.log)
-        begun = (tuple(self.command), self.log, dict(self.env), self.cwd)
+        begun = (tuple(self.command), self.log, dict(self.env), self.cwd, self.nice)
         process = _nursery.Process(target=_become, args=begun, name=self.name, daemon=True)
         process.start()
         self._process = process
@@ -73,9 +75,10 @@ class Forked:
             end(family)
 
 
-def _become(command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path) -> None:
+def _become(command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path, nice: int) -> None:
     """In the new process: be what `python -m` would have made."""
     os.setsid()
+    _let_others_go_first(nice)
     setproctitle(" ".join([sys.executable, "-m", *command]))  # before the environment, whose memory it takes
     with log.open("ab", buffering=0) as out:
         os.dup2(out.fileno(), sys.stdout.fileno())
@@ -90,3 +93,10 @@ def _become(command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path
     sys.path[0] = str(cwd)
     sys.modules.pop(module, None)  # run as the program, not found as what was imported
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _let_others_go_first(nice: int) -> None:
+    """Among processes, and where Linux gives each session an equal share of the processor, among sessions."""
+    os.nice(nice)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(nice))

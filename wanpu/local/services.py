@@ -16,12 +16,13 @@ STOP_SECONDS = 20.0  # a worker finishes its batch, a server its requests
 class PythonProcess:
     """A service's API or worker, or an outside party of the sandbox."""
 
-    def __init__(self, name: str, command: tuple[str, ...], port: int, log: Path) -> None:
+    def __init__(self, name: str, command: tuple[str, ...], port: int, log: Path, nice: int = 0) -> None:
         self.name = name
         self.command = (*command, "--name", name)
         self.port = port
         self.env: Mapping[str, str] = {}
         self.log = log
+        self.nice = nice
         self._child: Forked | None = None
 
     @property
@@ -33,7 +34,7 @@ class PythonProcess:
         require_port(self.port, self.name)
 
     def spawn(self) -> None:
-        self._child = Forked(self.name, self.command, self.log, self.env, ROOT)
+        self._child = Forked(self.name, self.command, self.log, self.env, ROOT, self.nice)
         self._child.spawn()
 
     def is_running(self) -> bool:

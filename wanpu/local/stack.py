@@ -22,6 +22,7 @@ from wanpu.local.supervisor import Supervised, Supervisor
 from wanpu.provision import in_database
 
 SERVICE_MODULE = "shared.kernel.service"
+BEHIND = 5  # a worker's nice: what is asked over HTTP has somebody who waits for it, a worker catches up
 
 
 class Stack:
@@ -169,7 +170,7 @@ class Stack:
         return found
 
     def _python(self, command: tuple[str, ...], name: str, port: int, owner: str) -> Supervised:
-        process = PythonProcess(name, command, port, self._log(name))
+        process = PythonProcess(name, command, port, self._log(name), 0 if name.endswith("-api") else BEHIND)
         process.env = self.environment(owner, name, port)
         return Supervised(name, (port,), process, process.log)
 

@@ -14,6 +14,7 @@ if __name__ == "__main__":
         "env": dict(os.environ),
         "cwd": str(Path.cwd()),
         "session": os.getsid(0) == os.getpid(),
+        "nice": os.nice(0),
     }
     if wanted == "family":
         told["child"] = subprocess.Popen(["sleep", "60"]).pid

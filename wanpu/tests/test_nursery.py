@@ -1,6 +1,7 @@
 """Forked processes are what `python -m` would have made: real ones, looked at from outside."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,8 +18,9 @@ from wanpu.local.services import ROOT
 PATIENCE_SECONDS = 20.0
 
 
-def spawned(folder: Path, wanted: str) -> Forked:
-    process = Forked(wanted, ("wanpu.tests.forked", wanted, "--name", wanted), folder / "log", {"WANPU_A": "1"}, ROOT)
+def spawned(folder: Path, wanted: str, nice: int = 0) -> Forked:
+    command = ("wanpu.tests.forked", wanted, "--name", wanted)
+    process = Forked(wanted, command, folder / "log", {"WANPU_A": "1"}, ROOT, nice)
     process.spawn()
     return process
 
@@ -40,6 +42,13 @@ def test_it_is_the_program_it_was_asked_to_be(tmp_path: Path) -> None:
     assert psutil.Process(process.pid).cmdline()[0] == f"{sys.executable} -m wanpu.tests.forked stay --name stay"
     process.stop(5)
     assert not process.is_running()
+
+
+def test_it_lets_others_go_first_when_told_to(tmp_path: Path) -> None:
+    before = os.nice(0)
+    process = spawned(tmp_path, "stay", nice=3)
+    assert said(tmp_path)["nice"] == before + 3
+    process.stop(5)
 
 
 def test_what_it_says_of_its_end_is_in_its_log(tmp_path: Path) -> None:
