@@ -14,11 +14,13 @@ from shared.embedded.process import StackError
 from wanpu.demo import place
 from wanpu.jobs import POSTGRES_DSN
 from wanpu.layout import SERVICES, Ports
+from wanpu.local.stack import WORKERS_NICE
 from wanpu.local.state import StackState, read_state
 from wanpu.servers import Servers
 
 Stack = Literal["embedded", "compose"]
 
+INTAKE_FIRST = {WORKERS_NICE: "5"}  # as by docker-compose.yml's cpu_shares: what is measured is answering
 ORDERS_URL = "WANPU_ORDERS_URL"  # several, space separated, are served in turns
 
 
@@ -55,7 +57,7 @@ def reach(stack: Stack, data: Path, say: place.Say, *, start: bool = True) -> It
     elif not start:
         raise StackError(f"no stack runs on {data}: start one by `make up ARGS=--detach`, or name one by {ORDERS_URL}")
     else:
-        with place.embedded(say, env={}) as where:
+        with place.embedded(say, env=INTAKE_FIRST) as where:
             yield Target.of(where)
 
 

@@ -22,7 +22,7 @@ from wanpu.local.supervisor import Supervised, Supervisor
 from wanpu.provision import in_database
 
 SERVICE_MODULE = "shared.kernel.service"
-BEHIND = 5  # a worker's nice: what is asked over HTTP has somebody who waits for it, a worker catches up
+WORKERS_NICE = "WANPU_WORKERS_NICE"
 
 
 class Stack:
@@ -30,7 +30,7 @@ class Stack:
 
     `env` is added to what every service and outside party is told (`WANPU_COD_CONFIRM_SECONDS` …). In it or in the
     environment, a `WANPU_POSTGRES_DSN` (an administrator's) or a `WANPU_KAFKA_BOOTSTRAP` puts that server in the
-    embedded one's place.
+    embedded one's place; a `WANPU_WORKERS_NICE` (0 to 19) lets those go first whose answer somebody waits for.
     """
 
     def __init__(
@@ -170,7 +170,8 @@ class Stack:
         return found
 
     def _python(self, command: tuple[str, ...], name: str, port: int, owner: str) -> Supervised:
-        process = PythonProcess(name, command, port, self._log(name), 0 if name.endswith("-api") else BEHIND)
+        nice = 0 if name.endswith("-api") else int(self._given.get(WORKERS_NICE, 0))
+        process = PythonProcess(name, command, port, self._log(name), nice)
         process.env = self.environment(owner, name, port)
         return Supervised(name, (port,), process, process.log)
 
