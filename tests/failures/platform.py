@@ -92,7 +92,8 @@ class Site:
         port = (ports.worker(service) + 30 if role == "worker" else ports.api(service) + 10) + 10 * number
         name = f"{service}-{role}-{number}"
         log = self.stack.data / "logs" / f"{name}.log"
-        process = (Relay if role == "relay" else PythonProcess)(name, (SERVICE_MODULE, service, role), port, log)
+        kind, nice = Relay if role == "relay" else PythonProcess, 0 if role == "api" else self.stack.workers_nice
+        process = kind(name, (SERVICE_MODULE, service, role), port, log, nice)
         told = self.stack.environment(service, f"{service}-{role}", port)
         process.env = {**told, "WANPU_NAME": name, **(env or {})}
         return Supervised(name, () if role == "relay" else (port,), process, log)

@@ -12,7 +12,7 @@ import psutil
 
 from shared.embedded.kafka import Kafka
 from shared.embedded.postgres import Postgres
-from shared.embedded.process import Progress, make_folder, stop_leftover
+from shared.embedded.process import Progress, StackError, make_folder, stop_leftover
 from wanpu import keys
 from wanpu.jobs import KAFKA_BOOTSTRAP, POSTGRES_DSN, prepare_database, prepare_topics
 from wanpu.layout import AUDITOR, SANDBOX, SERVICES, Ports, role_of
@@ -22,7 +22,7 @@ from wanpu.local.supervisor import Supervised, Supervisor
 from wanpu.provision import in_database
 
 SERVICE_MODULE = "shared.kernel.service"
-WORKERS_NICE = "WANPU_WORKERS_NICE"
+WORKERS_NICE, MOST_NICE = "WANPU_WORKERS_NICE", 19  # the last is Linux' own
 
 
 class Stack:
@@ -47,6 +47,7 @@ class Stack:
         self.ports = Ports(port_offset)
         self.secrets = self.data / "keys"
         self._given = {**os.environ, **(env or {})}
+        self.workers_nice = _nice(self._given.get(WORKERS_NICE) or "0")
         self._flags = {"WANPU_QUIET_SANDBOX": str(int(quiet_sandbox)), "WANPU_LOG_JSON": str(int(json_logs))}
         self._report = progress
         self._lock = Lock(self.data)
@@ -170,7 +171,7 @@ class Stack:
         return found
 
     def _python(self, command: tuple[str, ...], name: str, port: int, owner: str) -> Supervised:
-        nice = 0 if name.endswith("-api") else int(self._given.get(WORKERS_NICE, 0))
+        nice = 0 if name.endswith("-api") else self.workers_nice
         process = PythonProcess(name, command, port, self._log(name), nice)
         process.env = self.environment(owner, name, port)
         return Supervised(name, (port,), process, process.log)
@@ -220,3 +221,9 @@ def end_orphans(data: Path) -> list[str]:
         else:
             stop_leftover(int(row["pid"]), f"--name {row['name']}")
     return [str(row["name"]) for row in orphans]
+
+
+def _nice(said: str) -> int:
+    if not said.isdecimal() or int(said) > MOST_NICE:
+        raise StackError(f"{WORKERS_NICE} is {said!r}: give a whole number from 0 to {MOST_NICE}")
+    return int(said)

@@ -14,8 +14,9 @@ import psutil
 import pytest
 
 from shared.embedded.postgres import Postgres
-from shared.embedded.process import free_port, is_alive
+from shared.embedded.process import StackError, free_port, is_alive
 from wanpu.layout import API_PORTS, KAFKA_CONTROLLER_PORT, KAFKA_PORT, POSTGRES_PORT, SANDBOX_PORTS, WORKER_PORTS, Ports
+from wanpu.local.stack import Stack
 
 FIXED = (POSTGRES_PORT, KAFKA_PORT, KAFKA_CONTROLLER_PORT, *API_PORTS.values(), *WORKER_PORTS.values())
 ROOT = Path(__file__).parents[2]
@@ -100,6 +101,12 @@ def test_a_data_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     refused = wanpu("up", "--data", str(tmp_path / "file" / "stack"))
     assert refused.returncode == 1
     assert "can't be written to" in refused.stderr
+
+
+@pytest.mark.parametrize("said", ["much", "-1", "20", "1.5"])
+def test_a_nice_that_is_none_is_refused_before_anything_starts(tmp_path: Path, said: str) -> None:
+    with pytest.raises(StackError, match=r"WANPU_WORKERS_NICE is .* 0 to 19"):
+        Stack(tmp_path, env={"WANPU_WORKERS_NICE": said})
 
 
 def test_no_two_ports_of_a_stack_are_the_same() -> None:
