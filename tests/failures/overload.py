@@ -105,7 +105,7 @@ def f13_overload(seed: int) -> str:
     Two cores carry the load's own 3,000 requests a second, the service and PostgreSQL, and no more: the platform's
     other processes stand still meanwhile, and have it all to do afterwards.
     """
-    return on_platform(_f13, seed, {"WANPU_INTAKE_RATE": str(CAP)})
+    return on_platform(_f13, seed, WANPU_INTAKE_RATE=str(CAP))
 
 
 async def _f13(site: Site) -> str:

@@ -38,17 +38,19 @@ class Proxy:
     refuses: bool = False  # new connections are closed at once
     connections: set[Connection] = field(default_factory=set)
     port: int = 0
+    _serving: set[asyncio.Task[None]] = field(default_factory=set)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[Proxy]:
         """On a port of its own until the block ends."""
-        server = await asyncio.start_server(self._serve, LOOPBACK, 0)
+        server = await asyncio.start_server(self._accept, LOOPBACK, 0)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
         finally:
             server.close()
             self.cut()
+            await asyncio.gather(*self._serving)
 
     def cut(self) -> None:
         """End every connection there is."""
@@ -63,6 +65,11 @@ class Proxy:
             each.black = True
         return len(chosen)
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.refuses:
             writer.transport.abort()
@@ -71,10 +78,10 @@ class Proxy:
         connection = Connection((writer, server_writer), black=self.swallows)
         self.connections.add(connection)
         try:
-            await asyncio.gather(
-                self._pass(connection, reader, server_writer), self._pass(connection, server_reader, writer)
-            )
-        except OSError:  # an end broke off: so does the other
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._pass(connection, reader, server_writer))
+                both.create_task(self._pass(connection, server_reader, writer))
+        except* OSError:  # an end broke off: so does the other
             pass
         finally:
             self.connections.discard(connection)
@@ -84,18 +91,17 @@ class Proxy:
         """One direction: reading goes on while an earlier chunk is delayed; of a black one's end nobody hears."""
         loop = asyncio.get_running_loop()
         line: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
-        sending = asyncio.create_task(_deliver(line, writer))
         due = 0.0
-        try:
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(_deliver(line, writer))
             while chunk := await reader.read(CHUNK_BYTES):
                 if not connection.black:
                     due = max(due, loop.time() + self._delay())
                     line.put_nowait((due, chunk))
-            if not connection.black:
+            if connection.black:
+                sending.cancel()
+            else:
                 line.put_nowait((due, b""))
-            await sending
-        finally:
-            sending.cancel()
 
     def _delay(self) -> float:
         return max(0.0, self.latency_seconds + self.chance.uniform(-self.jitter_seconds, self.jitter_seconds))
