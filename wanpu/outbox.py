@@ -42,10 +42,11 @@ def replay(
     service: Service,
     key: Annotated[str | None, typer.Option(help="One stream's key; everything if left out.")] = None,
     data: Data = DATA,
+    as_json: AsJson = False,
 ) -> None:
     """Move events back into the outbox, in order; put right first what kept them. Exit code 1 if there were none."""
     moved = asyncio.run(_replay(service, data, key))
-    typer.echo(f"{moved} events of {service} go out again")
+    typer.echo(json.dumps({"moved": moved}) if as_json else f"{moved} events of {service} go out again")
     raise typer.Exit(0 if moved else 1)
 
 

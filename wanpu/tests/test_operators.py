@@ -145,7 +145,8 @@ def test_events_set_aside_are_listed_and_go_out_again(platform: Platform) -> Non
     (row,) = json.loads(platform.run(outbox.app, "list", "--json")[1])
     assert (row["service"], row["key"], row["cause"]) == ("orders", "k", "too large")
     assert "too large" in platform.run(outbox.app, "list")[1]
-    assert platform.run(outbox.app, "replay", "--service", "orders")[0] == 0
+    code, said = platform.run(outbox.app, "replay", "--service", "orders", "--json")
+    assert (code, json.loads(said)) == (0, {"moved": 1})
     assert platform.query("SELECT count(*) FROM orders.outbox") == 1
     assert platform.run(outbox.app, "replay", "--service", "orders")[0] == 1
 

@@ -116,9 +116,10 @@ class OrderMade(BaseModel):
 
 
 class OrderAnswered(BaseModel):
-    """One of many answers: what `POST /orders` would have said, problem or order."""
+    """One of many answers: what `POST /orders` would have said, problem or order; `retry_after` in seconds."""
 
     idempotency_key: str | None = None
     status: int
     replayed: bool | None = None
+    retry_after: int | None = None
     body: dict[str, object]

@@ -89,17 +89,19 @@ class Desk:
         return Answer(200, orjson.dumps(answers))
 
     async def _place_one(self, ask: Ask, raw: bytes) -> dict[str, Any]:
-        key = None
+        said: dict[str, Any] = {}
         try:
-            key, order = read_keyed_order(ask, raw)
-            whose = Key(ask.caller.party, ask.route, key, hashlib.sha256(raw).digest())
+            said["idempotency_key"], order = read_keyed_order(ask, raw)
+            whose = Key(ask.caller.party, ask.route, said["idempotency_key"], hashlib.sha256(raw).digest())
             answer = await self._submit(Request(order, ask.cause, whose, partial(_refusal, ask.cause)))
         except Exception as error:
             problem = problems.problem_of(error, CODES)
             answer = Answer(problem.status, problem.body(ask.cause.correlation_id))
-        said: dict[str, Any] = {"idempotency_key": key} if key else {}
-        said |= {"status": answer.status, "body": orjson.Fragment(answer.body)}
-        return said | {"replayed": True} if answer.replayed else said
+            if wait := problem.headers.get("retry-after"):
+                said["retry_after"] = int(wait)
+        if answer.replayed:
+            said["replayed"] = True
+        return said | {"status": answer.status, "body": orjson.Fragment(answer.body)}
 
     async def _submit(self, request: Request) -> Answer:
         answer = await self._group.submit(request, request.key.row)

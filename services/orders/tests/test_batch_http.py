@@ -55,6 +55,13 @@ async def test_a_batch_sent_again_is_answered_as_before(market: Market, edge: Ed
     assert await market.rows("SELECT count(*) FROM orders") == [(2,)]
 
 
+async def test_what_may_pass_says_when_to_try_again(market: Market, edge: Edge) -> None:
+    late, ready = Goods(listing_id=new_id()), await market.sell(Goods())  # type: ignore[arg-type]
+    fails, stands = (await ask(edge, [keyed(late), keyed(ready)])).json()
+    assert (fails["status"], fails["body"]["code"], fails["retry_after"]) == (409, "not_ready", 1)
+    assert (stands["status"], stands.get("retry_after")) == (201, None)
+
+
 async def test_one_key_twice_in_a_batch_makes_one_order(market: Market, edge: Edge) -> None:
     goods = await market.sell(Goods())
     one, other = keyed(goods, "k"), keyed(goods, "k", qty=2)
