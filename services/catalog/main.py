@@ -30,6 +30,7 @@ PUBLISHES = (
     events.ProductWithdrawn,
     events.PriceChanged,
     events.StockAdjusted,
+    events.SlotOpened,
     events.OfferPublished,
     events.OfferTermsChanged,
     events.OfferEnded,

@@ -15,6 +15,7 @@ from .values import (
     OfferVersion,
     ProductId,
     Region,
+    SlotId,
     SupplierId,
     Value,
     VariantId,
@@ -114,6 +115,27 @@ class StockAdjusted(Event):
     delta: int
     reason: str
     adjusted_at: AwareDatetime
+
+
+class SlotState(Event):
+    """All a mirror keeps of a time window in which a service can be had, carried by every event about one."""
+
+    topic: ClassVar[Topic] = SLOTS
+
+    slot_id: SlotId
+    variant_id: VariantId
+    supplier_id: SupplierId
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    capacity: int = Field(ge=1, description="How many can be served in it.")
+    provider: str = Field(description="Who serves, in the supplier's own words.")
+    opened_at: AwareDatetime
+
+
+class SlotOpened(SlotState):
+    """A supplier offers a service in a time window."""
+
+    type: ClassVar[str] = "wanpu.catalog.SlotOpened.v1"
 
 
 class OfferState(Event):

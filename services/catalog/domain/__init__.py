@@ -26,17 +26,20 @@ from services.catalog.domain.products import (
     check_stocked,
     product_withdrawn,
 )
+from services.catalog.domain.slots import NewSlot, Slot, opened
 
 __all__ = [
     "Actor",
     "Adoption",
     "HoldWanted",
+    "NewSlot",
     "Offer",
     "OfferState",
     "Offered",
     "Product",
     "ProductState",
     "Rules",
+    "Slot",
     "StockLine",
     "Supplier",
     "Terms",
@@ -48,6 +51,7 @@ __all__ = [
     "is_no_longer",
     "is_no_worse",
     "not_found",
+    "opened",
     "product_withdrawn",
 ]
 
@@ -58,6 +62,8 @@ CODES: Final = {
     "offer_ended": 409,
     "kind_not_supplied": 422,
     "service_without_stock": 422,
+    "good_without_slots": 422,
+    "slot_invalid": 422,
     "split_exceeds_line": 422,
     "floors_incomplete": 422,
     "terms_kind_fixed": 422,

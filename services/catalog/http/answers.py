@@ -15,6 +15,7 @@ from shared.contracts.values import (
     OfferVersion,
     ProductId,
     Region,
+    SlotId,
     SupplierId,
     VariantId,
     VariantKind,
@@ -96,6 +97,25 @@ class DeliveryMade(BaseModel):
     """A delivery that was recorded."""
 
     delivery_id: DeliveryId
+
+
+class SlotMade(View):
+    """A slot that is open."""
+
+    slot_id: SlotId
+
+
+class SlotView(View):
+    """A slot as it was opened; what of it is taken is known to orders."""
+
+    slot_id: SlotId
+    variant_id: VariantId
+    supplier_id: SupplierId
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    capacity: int
+    provider: str
+    opened_at: AwareDatetime
 
 
 class OfferMade(BaseModel):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from services.catalog import usecases
-from services.catalog.domain import Actor, Product, Rules, StockLine, Supplier, Variant
+from services.catalog.domain import Actor, NewSlot, Product, Rules, StockLine, Supplier, Variant
 from services.catalog.http import answers, requests
 from services.catalog.usecases.offers import NewTerms
 from services.catalog.usecases.products import NewPrice
-from shared.contracts.values import OfferId, ProductId, SupplierId, VariantId
+from shared.contracts.values import OfferId, ProductId, SlotId, SupplierId, VariantId
 from shared.kernel.auth import Role
 from shared.kernel.database import Tx
 from shared.kernel.http import Call, Routes
@@ -95,6 +95,19 @@ async def deliver_stock(call: Call, tx: Tx, body: requests.NewDelivery) -> answe
     lines = [StockLine(**dict(line)) for line in body.lines]
     delivery_id = await usecases.stock.deliver_stock(tx, _actor(call), lines, call.cause)
     return answers.DeliveryMade(delivery_id=delivery_id)
+
+
+@routes.post("/slots", roles=SELLERS, status=201, once=True)
+async def open_slot(call: Call, tx: Tx, body: requests.NewSlot) -> answers.SlotMade:
+    """Open a time window in which a service can be had."""
+    slot = NewSlot(SlotId(new_id()), **dict(body))
+    return answers.SlotMade.model_validate(await usecases.slots.open_slot(tx, _actor(call), slot, call.cause))
+
+
+@routes.get("/slots/{slot_id}", roles=SELLERS)
+async def see_slot(call: Call, tx: Tx, slot_id: SlotId) -> answers.SlotView:
+    """A slot as it was opened."""
+    return answers.SlotView.model_validate(await usecases.slots.see_slot(tx, _actor(call), slot_id))
 
 
 @routes.post("/offers", roles=SELLERS, status=201)

@@ -25,6 +25,7 @@ from shared.kernel.http import Body, Id, above_zero
 
 MAX_PRICE = 10**11  # a billion yuan: ten thousand pieces of it still fit a bigint
 MAX_DELTA = 10_000_000  # pieces in one line of a delivery; more is a typing mistake
+MAX_CAPACITY = 100_000  # a stadium; more is a typing mistake
 MAX_LINES = 1_000
 MAX_VARIANTS = 200  # each event about a product carries them all, and a record holds 1 MB
 MAX_INVITED = 1_000
@@ -120,6 +121,16 @@ class NewDelivery(Body):
     """A delivery: all its lines or none."""
 
     lines: Annotated[tuple[DeliveredLine, ...], Field(min_length=1, max_length=MAX_LINES)]
+
+
+class NewSlot(Body):
+    """A time window in which a service can be had."""
+
+    variant_id: Id[VariantId]
+    starts_at: Moment
+    ends_at: Moment
+    capacity: Annotated[int, Field(ge=1, le=MAX_CAPACITY, description="How many can be served in it.")]
+    provider: Text
 
 
 class WantedFloor(Body):

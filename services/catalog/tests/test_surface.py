@@ -17,6 +17,8 @@ CALLS = {
     "POST /products/{product_id}/withdraw",
     "POST /variants/{variant_id}/price",
     "POST /stock-deliveries",
+    "POST /slots",
+    "GET /slots/{slot_id}",
     "POST /offers",
     "GET /offers/{offer_id}",
     "POST /offers/{offer_id}/terms",
@@ -39,7 +41,7 @@ async def test_what_moves_money_or_stock_needs_a_key(world: World) -> None:
         for parameter in methods.get("post", {}).get("parameters", [])
         if parameter["name"] == "Idempotency-Key"
     }
-    assert keyed == {"/variants/{variant_id}/price", "/stock-deliveries", "/offers/{offer_id}/terms"}
+    assert keyed == {"/variants/{variant_id}/price", "/stock-deliveries", "/slots", "/offers/{offer_id}/terms"}
 
 
 def test_the_asyncapi_document_shows_every_event_with_its_fields() -> None:

@@ -23,6 +23,7 @@ MIRRORED = {
     "catalog.suppliers",
     "catalog.products",
     "catalog.offers",
+    "catalog.slots",
     "storefront.creators",
     "storefront.storefronts",
     "storefront.adoptions",

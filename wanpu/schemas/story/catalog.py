@@ -11,6 +11,7 @@ from shared.contracts.catalog import (
     PriceChanged,
     ProductPublished,
     ProductWithdrawn,
+    SlotOpened,
     StockAdjusted,
     SupplierOnboarded,
     Variant,
@@ -23,6 +24,7 @@ from shared.contracts.values import (
     OfferId,
     OfferVersion,
     ProductId,
+    SlotId,
     SupplierId,
     VariantId,
     WholesaleTerms,
@@ -111,6 +113,16 @@ TOLD: tuple[Event, ...] = (
         reason="received",
         adjusted_at=after(15),
     ).at(1, because("POST /stock-deliveries")),
+    SlotOpened(
+        slot_id=SlotId(named("slot")),
+        variant_id=VariantId(named("tasting for one")),
+        supplier_id=SUPPLIER,
+        starts_at=after(_WEEK),
+        ends_at=after(_WEEK + 90),
+        capacity=12,
+        provider="Meijiawu tea house",
+        opened_at=after(16),
+    ).at(1, because("POST /slots")),
     OfferPublished(**_offer("active")).at(1, because("POST /offers")),
     OfferTermsChanged(**_offer("active") | {"versions": (*_offer("active")["versions"], _ANNOUNCED)}, new_version=2).at(
         2, because("POST /offers/{id}/terms")
