@@ -11,6 +11,7 @@ STREAMS = {
     "catalog.products": ("catalog", "SELECT product_id::text AS key, events FROM catalog.products"),
     "catalog.offers": ("catalog", "SELECT offer_id::text AS key, events FROM catalog.offers"),
     "catalog.stock": ("catalog", "SELECT variant_id::text AS key, events FROM catalog.variants"),
+    "catalog.slots": ("catalog", "SELECT slot_id::text AS key, events FROM catalog.slots"),
     "storefront.creators": ("storefront", "SELECT creator_id::text AS key, events FROM storefront.creators"),
     "storefront.storefronts": ("storefront", "SELECT storefront_id::text AS key, events FROM storefront.storefronts"),
     "storefront.adoptions": ("storefront", "SELECT adoption_id::text AS key, events FROM storefront.adoptions"),

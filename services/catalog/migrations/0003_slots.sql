@@ -3,6 +3,7 @@ CREATE TABLE slots (
     slot_id     uuid        PRIMARY KEY,
     variant_id  uuid        NOT NULL REFERENCES variants,
     supplier_id uuid        NOT NULL,
+    events      int         NOT NULL DEFAULT 1,                -- stream position on catalog.slots
     starts_at   timestamptz NOT NULL,
     ends_at     timestamptz NOT NULL CHECK (ends_at > starts_at),
     capacity    int         NOT NULL CHECK (capacity > 0),

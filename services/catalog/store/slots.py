@@ -6,13 +6,15 @@ from services.catalog.domain import Slot
 from shared.kernel.database import Tx
 
 _COLUMNS = "slot_id, variant_id, starts_at, ends_at, capacity, provider, supplier_id, opened_at"
-_INSERT = f"INSERT INTO slots ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"  # noqa: S608 - a constant
+_INSERT = f"""
+    INSERT INTO slots ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING events
+"""  # noqa: S608 - a constant
 _SELECT = f"SELECT {_COLUMNS} FROM slots WHERE slot_id = $1"  # noqa: S608 - a constant
 
 
 async def insert(tx: Tx, slot: Slot) -> int:
     """Write a new slot and return its position, which is 1."""
-    await tx.execute(
+    events: int = await tx.fetchval(
         _INSERT,
         slot.slot_id,
         slot.variant_id,
@@ -23,7 +25,7 @@ async def insert(tx: Tx, slot: Slot) -> int:
         slot.supplier_id,
         slot.opened_at,
     )
-    return 1
+    return events
 
 
 async def select(tx: Tx, slot_id: str) -> Slot | None:
