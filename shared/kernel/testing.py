@@ -28,7 +28,7 @@ E = TypeVar("E", bound=Event)
 MakeDatabase = Callable[..., Awaitable[Database]]
 
 MEMORY = Path("/dev/shm")
-ROOM_BYTES = 4 * 2**30  # eight times what a run takes
+ROOM_BYTES = 2**30  # a run takes 160 MB of it
 
 _numbers = itertools.count(1)
 
