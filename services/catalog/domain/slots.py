@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from services.catalog.domain.products import Offered, product_withdrawn
@@ -38,13 +38,4 @@ def opened(slot: NewSlot, variant: Offered, now: datetime) -> Slot:
         raise product_withdrawn([slot.variant_id])
     if not now < slot.starts_at < slot.ends_at:
         raise Rejected("slot_invalid", "A slot starts in the future, and ends after that.")
-    return Slot(
-        slot.slot_id,
-        slot.variant_id,
-        slot.starts_at,
-        slot.ends_at,
-        slot.capacity,
-        slot.provider,
-        variant.supplier_id,
-        now,
-    )
+    return Slot(**asdict(slot), supplier_id=variant.supplier_id, opened_at=now)
