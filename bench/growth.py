@@ -36,15 +36,16 @@ _MORE = """
     WITH made AS MATERIALIZED (SELECT uuidv7() AS variant_id, uuidv7() AS listing_id FROM generate_series(1, {rows})),
          v AS (INSERT INTO variants ({variants}, variant_id)
                SELECT {variants}, made.variant_id FROM made, (SELECT {variants} FROM variants LIMIT 1) AS one),
-         s AS (INSERT INTO stock ({stock}, variant_id)
-               SELECT {stock}, made.variant_id FROM made, (SELECT {stock} FROM stock LIMIT 1) AS one)
+         s AS (INSERT INTO stock ({stock}, stock_id, variant_id)
+               SELECT {stock}, made.variant_id, made.variant_id FROM made, (SELECT {stock} FROM stock LIMIT 1) AS one)
     INSERT INTO listings ({listings}, variant_id, listing_id)
     SELECT {listings}, made.variant_id, made.listing_id FROM made, (SELECT {listings} FROM listings LIMIT 1) AS one
 """
 _GROWN = ("variants", "stock", "listings")
 _COPIED = """
     SELECT string_agg(attname, ', ') FROM pg_attribute
-     WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attname NOT IN ('variant_id', 'listing_id')
+     WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped
+       AND attname NOT IN ('variant_id', 'stock_id', 'listing_id')
 """
 _SOME = """
     SELECT l.listing_id, l.variant_id, v.list_price AS price

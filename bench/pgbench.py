@@ -33,14 +33,14 @@ _NUMBERS = """\
 \\set buyer random(0, {last_buyer})
 \\set variant random(1, {variants})
 """
-_TAKE = "UPDATE stock SET reserved = reserved + 1 WHERE variant_id = {variant} AND received - reserved - sold >= 1"
+_TAKE = "UPDATE stock SET reserved = reserved + 1 WHERE stock_id = {variant} AND received - reserved - sold >= 1"
 _TAKE_MANY = """\
 UPDATE stock SET reserved = reserved + taken.pieces
-  FROM (SELECT locked.variant_id, wanted.pieces
-          FROM (SELECT {variant} AS variant_id, count(*) AS pieces FROM {source} GROUP BY 1) AS wanted
-          JOIN (SELECT variant_id FROM stock WHERE variant_id IN (SELECT {variant} FROM {source})
-                 ORDER BY variant_id FOR UPDATE) AS locked USING (variant_id)) AS taken
- WHERE stock.variant_id = taken.variant_id AND received - reserved - sold >= taken.pieces"""
+  FROM (SELECT locked.stock_id, wanted.pieces
+          FROM (SELECT {variant} AS stock_id, count(*) AS pieces FROM {source} GROUP BY 1) AS wanted
+          JOIN (SELECT stock_id FROM stock WHERE stock_id IN (SELECT {variant} FROM {source})
+                 ORDER BY stock_id FOR UPDATE) AS locked USING (stock_id)) AS taken
+ WHERE stock.stock_id = taken.stock_id AND received - reserved - sold >= taken.pieces"""
 
 
 class PgbenchFailed(Exception):

@@ -101,10 +101,9 @@ class Stand:
             self.samples[mode] = await self._sample(Mix(cod=share))
         await self.execute(f"CREATE SCHEMA {COPY}", "public")
         await migrate(self.dsn, COPY, MIGRATIONS)
-        variants = (
-            f"SELECT {variant_expression('n')}, gen_random_uuid(), {PLENTY} FROM generate_series(1, {VARIANTS}) n"
-        )
-        await self.execute(f"INSERT INTO {STOCK} (variant_id, supplier_id, received) {variants}", COPY)
+        variants = f"SELECT {variant_expression('n')} AS id FROM generate_series(1, {VARIANTS}) n"
+        pieces = f"SELECT id, id, gen_random_uuid(), {PLENTY} FROM ({variants}) AS made"
+        await self.execute(f"INSERT INTO {STOCK} (stock_id, variant_id, supplier_id, received) {pieces}", COPY)
         await self.execute("VACUUM ANALYZE", "public")
 
     async def _sample(self, mix: Mix) -> Sample:

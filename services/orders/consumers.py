@@ -13,6 +13,7 @@ from shared.contracts.catalog import (
     PriceChanged,
     ProductPublished,
     ProductWithdrawn,
+    SlotOpened,
     StockAdjusted,
     SupplierOnboarded,
 )
@@ -62,6 +63,7 @@ def _intake(react: Router) -> None:
     react.latest(OfferAdopted, AdoptionPaused, AdoptionResumed, AdoptionEnded, do=mirrors.mirror_adoptions)
     react.latest(ListingPriced, ListingPaused, do=mirrors.mirror_adoptions)
     react.every(StockAdjusted, do=stock.receive)
+    react.latest(SlotOpened, do=stock.open_slots)
     react.timer(stock.ANNOUNCE, stock.announce)
 
 

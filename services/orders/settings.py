@@ -51,7 +51,7 @@ class Settings(ServiceSettings):
 
     max_lines: Annotated[int, Field(ge=1, le=500)] = 50  # a cart that people fill; a batch of 100 fits a request
     max_quantity: Annotated[int, Field(ge=1, le=10_000)] = 1_000  # of one line
-    hot_variants: str = ""  # ids, space separated: of these a buyer gets `hot_pieces_per_buyer` at most
+    hot_variants: str = ""  # ids, also of slots, space separated: of these a buyer gets `hot_pieces_per_buyer`
     hot_pieces_per_buyer: Annotated[int, Field(ge=0)] = 0  # 0: no limit
 
     intake_batch: Annotated[int, Field(ge=1, le=1_000)] = 128  # orders in a transaction: more only hold locks longer

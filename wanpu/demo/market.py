@@ -40,11 +40,12 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A variant in a storefront at that shop's price."""
+    """A variant in a storefront at that shop's price; a service's is had in a slot."""
 
     listing_id: str
     variant: Variant
     price: int
+    slot_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +103,19 @@ async def open_shops(market: Market) -> None:
 
 async def onboard(market: Market, sample: samples.Supplier) -> list[Offer]:
     """A supplier with products on sale, stock and offers."""
-    body = {"name": sample.name, "kinds": ["good"], "regions": [], "cod_allowed": True}
+    body = {"name": sample.name, "kinds": ["good", "service"], "regions": [], "cod_allowed": True}
     supplier_id = (await market.platform.operator.post("catalog", "/suppliers", body))["supplier_id"]
     market.names[supplier_id] = sample.name
     market.suppliers.append(supplier_id)
     supplier = market.platform.caller("supplier", supplier_id)
-    found = await asyncio.gather(*(_publish(supplier, item) for item in sample.items))
+    found = await asyncio.gather(*(publish(supplier, item) for item in sample.items))
     variants = {item.sku: each for item, each in zip(sample.items, found, strict=True)}
     await _deliver(supplier, sample.items, variants)
-    return [await _offer(supplier, deal, variants) for deal in sample.deals]
+    return [await make_offer(supplier, deal, variants) for deal in sample.deals]
 
 
-async def _publish(supplier: Caller, item: samples.Item) -> tuple[Variant, ...]:
+async def publish(supplier: Caller, item: samples.Item) -> tuple[Variant, ...]:
+    """A product with its variants, on sale."""
     variants = [
         {"sku": f"{item.sku}-{place}", "spec": {"choice": spec}, "list_price": money(price)}
         for place, (spec, price) in enumerate(item.variants)
@@ -122,7 +124,7 @@ async def _publish(supplier: Caller, item: samples.Item) -> tuple[Variant, ...]:
         "supplier_id": supplier.party,
         "title": item.title,
         "description": item.text or item.title,
-        "kind": "good",
+        "kind": item.kind,
         "category": item.category,
         "media": [],
         "variants": variants,
@@ -146,7 +148,8 @@ async def _deliver(
     await supplier.post("catalog", "/stock-deliveries", {"lines": lines})
 
 
-async def _offer(supplier: Caller, deal: samples.Deal, products: Mapping[str, tuple[Variant, ...]]) -> Offer:
+async def make_offer(supplier: Caller, deal: samples.Deal, products: Mapping[str, tuple[Variant, ...]]) -> Offer:
+    """An offer of some of these products, open to all creators."""
     variants = tuple(variant for sku in deal.skus for variant in products[sku])
     body: Json = {
         "supplier_id": supplier.party,
@@ -178,7 +181,7 @@ async def open_shop(market: Market, sample: samples.Creator, offers: Sequence[Of
         "storefront", "/storefronts", {"creator_id": creator_id, "slug": slug, "name": sample.name}
     )
     storefront_id: str = opened["storefront_id"]
-    taken = await asyncio.gather(*(_adopt(creator, storefront_id, offer, markup) for offer in offers))
+    taken = await asyncio.gather(*(adopt(creator, storefront_id, offer, markup) for offer in offers))
     listings = tuple(listing for each in taken for listing in each)
     embedded = tuple(each[0] for each in taken)[:EMBEDS]
     content_id = await _write(creator, storefront_id, sample, embedded)
@@ -186,7 +189,8 @@ async def open_shop(market: Market, sample: samples.Creator, offers: Sequence[Of
     return Shop(creator_id, sample.name, storefront_id, opened["url"], listings, content_id, embedded)
 
 
-async def _adopt(creator: Caller, storefront_id: str, offer: Offer, markup: int) -> tuple[Listing, ...]:
+async def adopt(creator: Caller, storefront_id: str, offer: Offer, markup: int) -> tuple[Listing, ...]:
+    """An offer in a storefront; `markup` is in percent, where the price is the creator's."""
     body: Json = {"offer_id": offer.offer_id}
     prices = {each.variant_id: each.price for each in offer.variants}
     if offer.kind == "wholesale":

@@ -20,6 +20,7 @@ class Item:
     variants: tuple[tuple[str, int], ...]
     text: str = ""
     pieces: int = PIECES
+    kind: Literal["good", "service"] = "good"
 
 
 @dataclass(frozen=True, slots=True)

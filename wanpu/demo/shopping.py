@@ -161,13 +161,15 @@ def body_of(basket: Basket, buyer: str, payment: str, touch: str | None) -> Json
         "storefront_id": basket.shop.storefront_id,
         "buyer_ref": buyer,
         "payment": payment,
-        "lines": [
-            {"listing_id": listing.listing_id, "qty": qty, "unit_price": money(listing.price)}
-            for listing, qty in basket.lines
-        ],
+        "lines": [_line(listing, qty) for listing, qty in basket.lines],
         "ship_to": {"name": name, "phone": "+86 138 0000 0000", "region": region, "address": address},
     }
     return body | ({"touch": touch} if touch else {})
+
+
+def _line(listing: Listing, qty: int) -> Json:
+    line: Json = {"listing_id": listing.listing_id, "qty": qty, "unit_price": money(listing.price)}
+    return line | ({"slot_id": listing.slot_id} if listing.slot_id else {})
 
 
 async def settle(platform: Platform, orders: Sequence[Order]) -> None:

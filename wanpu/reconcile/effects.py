@@ -37,8 +37,11 @@ _EARNED = """
                        GROUP BY subject) j ON j.subject = l.line_id::text
      WHERE l.line_id IS NULL OR j.times IS DISTINCT FROM 1
 """
-_RECEIVED = "SELECT variant_id::text AS variant_id, received FROM orders.stock"
-_DELIVERED = "SELECT variant_id::text AS variant_id, sum(delta)::bigint AS sum FROM catalog.stock_deliveries GROUP BY 1"
+_RECEIVED = "SELECT stock_id::text AS stock_id, received FROM orders.stock"
+_DELIVERED = """
+    SELECT variant_id::text AS stock_id, sum(delta)::bigint AS sum FROM catalog.stock_deliveries GROUP BY 1
+     UNION ALL SELECT slot_id::text, capacity FROM catalog.slots
+"""
 
 
 async def each_confirmed_part_has_one_parcel(world: World) -> Finding:
@@ -98,19 +101,18 @@ async def each_delivered_line_is_earned_once(world: World) -> Finding:
 
 
 async def each_stock_delta_is_added_once(world: World) -> Finding:
-    """Catalog's deliveries, what it told of them, and what orders received are the same sums."""
-    kept = {row["variant_id"]: row["received"] for row in await world.kept.rows(_RECEIVED, of=["orders"])}
-    sent = {row["variant_id"]: row["sum"] for row in await world.kept.rows(_DELIVERED, of=["catalog"])}
+    """Catalog's deliveries and slots, what it told of them, and what orders received are the same sums."""
+    kept = {row["stock_id"]: row["received"] for row in await world.kept.rows(_RECEIVED, of=["orders"])}
+    sent = {row["stock_id"]: row["sum"] for row in await world.kept.rows(_DELIVERED, of=["catalog"])}
     told = world.told.adjusted
-    variants = sorted(kept.keys() | sent.keys() | told.keys())
+    every = sorted(kept.keys() | sent.keys() | told.keys())
     faults = [
-        f"variant {variant}: delivered {sent.get(variant, 0)}, told {told[variant]}, received {kept.get(variant, 0)}"
-        for variant in variants
-        if not sent.get(variant, 0) == told[variant] == kept.get(variant, 0)
+        f"stock {each}: delivered {sent.get(each, 0)}, told {told[each]}, received {kept.get(each, 0)}"
+        for each in every
+        if not sent.get(each, 0) == told[each] == kept.get(each, 0)
     ]
-    return finding(
-        2, "each stock delta is added once", faults, f"{len(variants)} variants, one sum in all three places"
-    )
+    shown = f"{len(every)} variants and slots, one sum in all three places"
+    return finding(2, "each stock delta is added once", faults, shown)
 
 
 async def _causes(world: World, kind: str) -> dict[str, int]:

@@ -19,7 +19,10 @@ STREAMS = {
     "orders.orders": ("orders", "SELECT order_id::text AS key, events FROM orders.orders"),
     "orders.personal": ("orders", "SELECT order_id::text AS key, personal_events AS events FROM orders.orders"),
     "orders.payments": ("orders", "SELECT payment_id::text AS key, events FROM orders.payments"),
-    "orders.availability": ("orders", "SELECT variant_id::text AS key, events FROM orders.stock"),
+    "orders.availability": (
+        "orders",
+        "SELECT variant_id::text AS key, events FROM orders.stock WHERE stock_id = variant_id",
+    ),
     "orders.ledger": (
         "orders",
         "SELECT order_id::text AS key, ledger_events AS events FROM orders.orders"

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from shared.contracts.catalog import StockAdjusted
+from shared.contracts.catalog import SlotOpened, StockAdjusted
 from shared.contracts.event import KEEP_FOR_EVER, Topic
 from shared.contracts.logistics import CodBanked, CodBankingReversed, CodRemitted, ShipmentCOD
 from shared.contracts.orders import (
@@ -146,6 +146,10 @@ def _adjust(told: Told, body: dict[str, Any], _: str) -> None:
     told.adjusted[body["variant_id"]] += body["delta"]
 
 
+def _open(told: Told, body: dict[str, Any], _: str) -> None:
+    told.adjusted[body["slot_id"]] += body["capacity"]
+
+
 def _collect(told: Told, body: dict[str, Any], _: str) -> None:
     money = body["collected"]
     told.collections[body["collection_id"]] = Collected(
@@ -195,6 +199,7 @@ _COMMISSIONS = (
 _FOLDS: dict[str, Fold] = {
     OrderPlaced.type: _place,
     StockAdjusted.type: _adjust,
+    SlotOpened.type: _open,
     ShipmentCOD.type: _collect,
     PaymentCaptured.type: _capture,
     LedgerPosted.type: _book,
@@ -203,7 +208,11 @@ _FOLDS: dict[str, Fold] = {
     CodBankingReversed.type: _unbank,
     **{event.type: _share for event in _COMMISSIONS},
 }
-_COUNTED_ALWAYS = {OrderPlaced.type, StockAdjusted.type}  # load traffic moves the stock of its own suppliers
+_COUNTED_ALWAYS = {
+    OrderPlaced.type,
+    StockAdjusted.type,
+    SlotOpened.type,
+}  # load traffic moves the stock of its own suppliers
 
 
 async def fold(records: AsyncIterator[Any], topics: dict[str, Topic], wanted: Collection[Place]) -> Told:

@@ -12,6 +12,7 @@ CODES: Mapping[str, int] = {
     **payouts.CODES,
     "unknown_listing": 422,
     "touch_invalid": 422,
+    "slot_invalid": 422,
     "price_below_floor": 422,
     "split_exceeds_line": 422,
     "price_changed": 409,

@@ -11,6 +11,7 @@ from services.orders.domain import codes
 from services.orders.domain.order import AskedLine, Line, Listing, Placed, PlaceOrder, SupplierPart
 from services.orders.domain.risk import Policy, Risk
 from services.orders.domain.split import Amount, Parties, divide
+from services.orders.domain.stock import StockId
 from services.orders.domain.touch import Keys, Origin
 from shared.contracts.values import (
     LineId,
@@ -20,13 +21,14 @@ from shared.contracts.values import (
     PaymentId,
     SupplierId,
     SupplierOrderId,
-    VariantId,
+    VariantKind,
 )
 from shared.kernel.errors import Rejected
 
 MAX_PAYABLE = 10**15  # far below a bigint's end, so that sums over many orders stay inside it
 
 NewId = Callable[[], str]
+Parts = dict[tuple[SupplierId, VariantKind], SupplierOrderId]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Rules:
     prepaid_expire_seconds: float
     max_lines: int
     max_quantity: int
-    hot: frozenset[VariantId] = frozenset()  # variants of which a buyer gets `hot_pieces` at most
+    hot: frozenset[StockId] = frozenset()  # variants and slots of which a buyer gets `hot_pieces` at most
     hot_pieces: int = 0
     risk: Policy | None = None  # none: cash on delivery is decided by the amount alone
     touch_keys: Keys = field(default_factory=dict)
@@ -92,15 +94,20 @@ def agree(
 
 def _lines(
     asked: PlaceOrder, listings: Mapping[ListingId, Listing], origin: Origin, new_id: NewId
-) -> tuple[list[Line], dict[SupplierId, SupplierOrderId]]:
-    """The lines, and the supplier orders they belong to, in the order in which they name the suppliers."""
-    parts: dict[SupplierId, SupplierOrderId] = {}
+) -> tuple[list[Line], Parts]:
+    """The lines, and the supplier orders they belong to, in the order in which they name the suppliers.
+
+    A supplier's goods are one supplier order and its services another: one goes by parcel, the other is booked, and
+    each has a state and cash of its own.
+    """
+    parts: Parts = {}
     lines = []
     for wanted in asked.lines:
         listing = listings[wanted.listing_id]
-        part_id = parts.get(listing.supplier_id)
+        whose = listing.supplier_id, listing.kind
+        part_id = parts.get(whose)
         if part_id is None:
-            part_id = parts[listing.supplier_id] = SupplierOrderId(new_id())
+            part_id = parts[whose] = SupplierOrderId(new_id())
         lines.append(_line(wanted, listing, LineId(new_id()), part_id, origin))
     return lines, parts
 
@@ -111,7 +118,7 @@ def _line(wanted: AskedLine, listing: Listing, line_id: LineId, part_id: Supplie
     amount = Amount(price.amount * wanted.qty, price.currency)
     parties = Parties(listing.supplier_id, listing.creator_id, origin.referrer)
     split = divide(listing.terms, parties, amount, variant_id=listing.variant_id, qty=wanted.qty)
-    return Line(line_id, part_id, listing, wanted.qty, price, amount, split)
+    return Line(line_id, part_id, listing, wanted.slot_id, wanted.qty, price, amount, split)
 
 
 def _payable(lines: Sequence[Line]) -> Money:
@@ -126,11 +133,9 @@ def _is_small(payable: Money, rules: Rules) -> bool:
     return payable.currency == limit.currency and payable.amount < limit.amount
 
 
-def _supplier_orders(
-    parts: Mapping[SupplierId, SupplierOrderId], lines: Sequence[Line], payable: Money, *, cod: bool
-) -> tuple[SupplierPart, ...]:
+def _supplier_orders(parts: Parts, lines: Sequence[Line], payable: Money, *, cod: bool) -> tuple[SupplierPart, ...]:
     found = []
-    for supplier, part_id in parts.items():
+    for (supplier, _), part_id in parts.items():
         mine = [line for line in lines if line.supplier_order_id == part_id]
         due = Money(amount=sum([line.amount.amount for line in mine]), currency=payable.currency) if cod else None
         found.append(SupplierPart(part_id, supplier, tuple([line.line_id for line in mine]), due))

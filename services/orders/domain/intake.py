@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 from services.orders.domain.agreement import Moment, NewId, Rules, agree, price_of
 from services.orders.domain.order import Line, Listing, Placed, PlaceOrder
 from services.orders.domain.risk import UNKNOWN, Histories, Risk, assess, check_cash
+from services.orders.domain.stock import Stock, StockId
 from services.orders.domain.touch import origin_of
-from shared.contracts.values import ListingId, VariantId
+from shared.contracts.values import ListingId, SlotId
 from shared.kernel.errors import NotReady, Rejected
 
 
@@ -30,64 +31,93 @@ def place(asked: PlaceOrder, shelf: Shelf, rules: Rules, new_id: NewId) -> Place
     otherwise lock any.
 
     Raises:
-        Rejected: `limit_exceeded`, `touch_invalid`, `not_ready`, `unknown_listing`, `currency_mismatch`,
-            `price_changed`, `cod_not_available`, `region_not_served`, or what `divide` refuses.
+        Rejected: `limit_exceeded`, `touch_invalid`, `not_ready`, `unknown_listing`, `slot_invalid`,
+            `currency_mismatch`, `price_changed`, `cod_not_available`, `region_not_served`, or what `divide` refuses.
     """
     _check_limits(asked, rules)
     origin = origin_of(asked.touch, asked.storefront_id, rules.touch_keys, shelf.now)
     listings = _find(asked, shelf)
+    _check_kinds(asked, listings)
     _check_prices(asked, listings)
     _check_delivery(asked, listings)
     risk = check_cash(_risk(asked, shelf.histories, rules))
     return agree(asked, listings, origin, rules, Moment(shelf.now, new_id), risk=risk)
 
 
-def pieces(order: Placed) -> dict[VariantId, int]:
-    """How many of each variant, over all lines."""
-    count: dict[VariantId, int] = {}
+def check_slots(order: Placed, stock: Mapping[StockId, Stock], coming: Collection[SlotId]) -> None:
+    """Raise for a slot that can't be one of its line's service: `not_ready` while it may be on its way, else
+    `unknown_listing` or `slot_invalid`."""
+    booked = [(line, slot) for line in order.lines if (slot := line.slot_id)]
+    unknown = [(line, slot) for line, slot in booked if slot not in stock]
+    if lost := [line for line, slot in unknown if slot not in coming]:
+        raise Rejected("unknown_listing", "There is no such slot.", lines=[_named(line) for line in lost])
+    if unknown:
+        raise NotReady(slot_ids=sorted({slot for _, slot in unknown}))
+    if others := [line for line, slot in booked if not _is_slot_of(stock[slot], line)]:
+        raise Rejected("slot_invalid", "Choose a slot of the service itself.", lines=[_named(line) for line in others])
+
+
+def pieces(order: Placed) -> dict[StockId, int]:
+    """How many of each variant and slot, over all lines."""
+    count: dict[StockId, int] = {}
     for line in order.lines:
-        variant = line.listing.variant_id
-        count[variant] = count.get(variant, 0) + line.qty
+        stock_id = line.stock_id
+        count[stock_id] = count.get(stock_id, 0) + line.qty
     return count
 
 
-def take(order: Placed, free: dict[VariantId, int]) -> None:
-    """Take an order's pieces out of what is free, all or none. Raises `out_of_stock` with the lines that lack some."""
+def take(order: Placed, free: dict[StockId, int]) -> None:
+    """Take an order's pieces out of what is free, all or none.
+
+    Raises:
+        Rejected: `out_of_stock`, or `slot_full` if only slots lack some, with the lines that do.
+    """
     needed = pieces(order)
-    if short := {variant for variant, count in needed.items() if count > free.get(variant, 0)}:
-        lines = [_short(line, needed, free) for line in order.lines if line.listing.variant_id in short]
-        raise Rejected("out_of_stock", "Lower the quantity or leave the lines out; nothing was reserved.", lines=lines)
-    for variant, count in needed.items():
-        free[variant] -= count
+    if short := {stock_id for stock_id, count in needed.items() if count > free.get(stock_id, 0)}:
+        lacking = [line for line in order.lines if line.stock_id in short]
+        raise _refuse([_short(line, needed, free) for line in lacking], full=all(line.slot_id for line in lacking))
+    for stock_id, count in needed.items():
+        free[stock_id] -= count
 
 
-Bought = dict[tuple[str, VariantId], int]  # pieces of hot variants by buyer
+Bought = dict[tuple[str, StockId], int]  # pieces of hot variants and slots by buyer
 
 
 def keep_within_share(order: Placed, bought: Bought, rules: Rules) -> None:
-    """Raise `limit_exceeded` for more of a hot variant than one buyer gets, so that no script holds the shop."""
-    for variant, count in pieces(order).items() if rules.hot else ():
-        if variant in rules.hot and bought.get((order.asked.buyer_ref, variant), 0) + count > rules.hot_pieces:
-            most = rules.hot_pieces
-            raise Rejected("limit_exceeded", f"A buyer gets {most} of this.", variant_id=variant, max_quantity=most)
+    """Raise `limit_exceeded` for more of what is hot than one buyer gets, so that no script holds the shop."""
+    for stock_id, count in pieces(order).items() if rules.hot else ():
+        if stock_id in rules.hot and bought.get((order.asked.buyer_ref, stock_id), 0) + count > rules.hot_pieces:
+            most, line = rules.hot_pieces, next(line for line in order.lines if line.stock_id == stock_id)
+            raise Rejected("limit_exceeded", f"A buyer gets {most} of this.", **_named(line), max_quantity=most)
 
 
 def count_share(order: Placed, bought: Bought, rules: Rules) -> None:
-    """Count what an order takes of hot variants, for the buyer's next one."""
-    for variant, count in pieces(order).items() if rules.hot else ():
-        if variant in rules.hot:
-            key = (order.asked.buyer_ref, variant)
+    """Count what an order takes of what is hot, for the buyer's next one."""
+    for stock_id, count in pieces(order).items() if rules.hot else ():
+        if stock_id in rules.hot:
+            key = (order.asked.buyer_ref, stock_id)
             bought[key] = bought.get(key, 0) + count
 
 
-def _short(line: Line, needed: Mapping[VariantId, int], free: Mapping[VariantId, int]) -> dict[str, Any]:
-    variant = line.listing.variant_id
-    return {
-        "listing_id": line.listing.listing_id,
-        "variant_id": variant,
-        "wanted": needed[variant],
-        "available": max(0, free.get(variant, 0)),
-    }
+def _is_slot_of(stock: Stock, line: Line) -> bool:
+    return stock.is_slot and stock.variant_id == line.listing.variant_id
+
+
+def _refuse(lines: list[dict[str, Any]], *, full: bool) -> Rejected:
+    if full:
+        return Rejected("slot_full", "Choose another slot, or fewer places; nothing was reserved.", lines=lines)
+    return Rejected("out_of_stock", "Lower the quantity or leave the lines out; nothing was reserved.", lines=lines)
+
+
+def _short(line: Line, needed: Mapping[StockId, int], free: Mapping[StockId, int]) -> dict[str, Any]:
+    stock_id = line.stock_id
+    return {**_named(line), "wanted": needed[stock_id], "available": max(0, free.get(stock_id, 0))}
+
+
+def _named(line: Line) -> dict[str, Any]:
+    """Which line it is; a good has no slot."""
+    named = {"listing_id": line.listing.listing_id, "variant_id": line.listing.variant_id}
+    return named | {"slot_id": line.slot_id} if line.slot_id else named
 
 
 def _check_limits(asked: PlaceOrder, rules: Rules) -> None:
@@ -124,6 +154,17 @@ def _why_not(listing: Listing | None, asked: PlaceOrder) -> str | None:
     if listing.offer_state != "active" or not listing.on_sale or listing.terms is None or listing.price is None:
         return "The supplier's offer is not in force."
     return None
+
+
+def _check_kinds(asked: PlaceOrder, listings: Mapping[ListingId, Listing]) -> None:
+    """A service is had in a slot, a good is not."""
+    wrong = [line for line in asked.lines if (listings[line.listing_id].kind == "service") is not bool(line.slot_id)]
+    if wrong:
+        lines = [{"listing_id": line.listing_id, "reason": _MISPLACED[bool(line.slot_id)]} for line in wrong]
+        raise Rejected("slot_invalid", " ".join(sorted({line["reason"] for line in lines})), lines=lines)
+
+
+_MISPLACED = {True: "A good has no slots: leave slot_id out.", False: "Choose a slot of the service: send slot_id."}
 
 
 def _check_prices(asked: PlaceOrder, listings: Mapping[ListingId, Listing]) -> None:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from services.orders.domain.split import Split
+from services.orders.domain.stock import StockId
 from shared.contracts.values import (
     CreatorId,
     LineId,
@@ -20,6 +21,7 @@ from shared.contracts.values import (
     PaymentId,
     PaymentMode,
     ShipmentId,
+    SlotId,
     StorefrontId,
     SupplierId,
     SupplierOrderId,
@@ -83,6 +85,12 @@ class Line:
     amount: int
     split: Split
     hold_seconds: int | None
+    slot_id: SlotId | None = None
+
+    @property
+    def stock_id(self) -> StockId | None:
+        """Where its pieces are reserved; a fee has none."""
+        return self.slot_id or self.variant_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +166,10 @@ def ending(lines: Iterable[Line]) -> Literal["FULFILLED", "CLOSED"] | None:
     return "FULFILLED" if states & DELIVERED else "CLOSED"
 
 
-def pieces(lines: Iterable[Line]) -> dict[VariantId, int]:
-    """How many of each variant the lines hold; a fee holds none."""
-    held: dict[VariantId, int] = {}
+def pieces(lines: Iterable[Line]) -> dict[StockId, int]:
+    """How many of each variant and slot the lines hold."""
+    held: dict[StockId, int] = {}
     for line in lines:
-        if line.variant_id is not None:
-            held[line.variant_id] = held.get(line.variant_id, 0) + line.qty
+        if line.stock_id is not None:
+            held[line.stock_id] = held.get(line.stock_id, 0) + line.qty
     return held

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from services.orders.domain.risk import Risk
 from services.orders.domain.split import Amount, Split
+from services.orders.domain.stock import StockId
 from services.orders.domain.touch import Origin
 from shared.contracts.values import (
     CreatorId,
@@ -20,6 +21,7 @@ from shared.contracts.values import (
     PaymentId,
     PaymentMode,
     ProductId,
+    SlotId,
     StorefrontId,
     SupplierId,
     SupplierOrderId,
@@ -39,7 +41,10 @@ class Price(Protocol):
 
 
 class AskedLine(Protocol):
-    """A line as the buyer asks for it; `unit_price` is the price they saw. The edge's own forms will do."""
+    """A line as the buyer asks for it; `unit_price` is the price they saw, `slot_id` when they want a service.
+
+    The edge's own forms will do.
+    """
 
     @property
     def listing_id(self) -> ListingId: ...
@@ -47,6 +52,8 @@ class AskedLine(Protocol):
     def qty(self) -> int: ...
     @property
     def unit_price(self) -> Price: ...
+    @property
+    def slot_id(self) -> SlotId | None: ...
 
 
 class Destination(Protocol):
@@ -68,6 +75,7 @@ class Wanted(NamedTuple):
     listing_id: ListingId
     qty: int
     unit_price: Money
+    slot_id: SlotId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +130,23 @@ class Line(NamedTuple):
     line_id: LineId
     supplier_order_id: SupplierOrderId
     listing: Listing
+    slot_id: SlotId | None
     qty: int
     price: Money
     amount: Amount
     split: Split
 
+    @property
+    def stock_id(self) -> StockId:
+        """Where its pieces are reserved."""
+        return self.slot_id or self.listing.variant_id
+
 
 class SupplierPart(NamedTuple):
-    """One supplier's part of an order; `cod_amount` is what the courier collects, None when prepaid."""
+    """One supplier's part of an order, what comes by parcel and what is booked apart.
+
+    `cod_amount` is what the buyer pays at the door, None when prepaid.
+    """
 
     supplier_order_id: SupplierOrderId
     supplier_id: SupplierId

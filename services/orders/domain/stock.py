@@ -1,10 +1,12 @@
-"""What can still be had of a variant, and what of that is worth telling."""
+"""What can still be had of a variant or of a slot, and what of that is worth telling."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from shared.contracts.values import Availability, SupplierId, VariantId
+from shared.contracts.values import Availability, SlotId, SupplierId, VariantId
+
+StockId = VariantId | SlotId  # what a line reserves: pieces of a good, or places in a slot of a service
 
 FEW_UP_TO = 10  # a buyer hurries when about so many are left
 YES_FROM = 15  # above FEW_UP_TO, so that a cancelled order or two at the threshold tells nothing
@@ -12,8 +14,9 @@ PAUSE_SECONDS = 1.0  # between two announcements of one variant; shop pages live
 
 
 class Stock(NamedTuple):
-    """A locked stock row; sellable = received - reserved - sold."""
+    """A locked stock row; sellable = received - reserved - sold. A slot's `received` is its capacity."""
 
+    stock_id: StockId
     variant_id: VariantId
     supplier_id: SupplierId
     received: int = 0
@@ -23,10 +26,20 @@ class Stock(NamedTuple):
     short: int = 0  # the missing pieces last told
     events: int = 0
     rested: bool = True  # the last announcement is PAUSE_SECONDS or more ago, by the database's clock
+    begun: bool = False  # a slot whose time has come, by the database's clock
+
+    @property
+    def is_slot(self) -> bool:
+        return self.stock_id != self.variant_id
 
     @property
     def sellable(self) -> int:
         return self.received - self.reserved - self.sold
+
+    @property
+    def orderable(self) -> int:
+        """What new orders may have; of a slot that has begun, nothing."""
+        return 0 if self.begun else self.sellable
 
     @property
     def missing(self) -> int:
@@ -72,8 +85,11 @@ class News(NamedTuple):
 def news(stock: Stock) -> News:
     """A shortage is told at once; availability on crossing a threshold, at most once a PAUSE_SECONDS.
 
-    The end of a shortage is told by the availability, which carries `missing`.
+    The end of a shortage is told by the availability, which carries `missing`. Both are told by variant: of slots,
+    of which a variant has many, nothing is told.
     """
+    if stock.is_slot:
+        return News(stock)
     short = stock.missing not in (0, stock.short)
     told = stock._replace(short=stock.missing, events=stock.events + 1) if short else stock
     if stock.available == stock.announced and not (stock.short and not stock.missing):

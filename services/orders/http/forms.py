@@ -35,7 +35,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whit
 
 
 class NewLine(Body):
-    """An item and the price the buyer was shown."""
+    """An item and the price the buyer was shown; of a service also the slot to have it in."""
 
     listing_id: Id[ListingId]
     qty: Annotated[int, Field(ge=1)]
@@ -83,6 +83,7 @@ class LineMade(BaseModel):
     qty: int
     amount: Money
     split: list[Share]
+    slot_id: SlotId | None = None
 
 
 class SupplierOrderMade(BaseModel):

@@ -146,7 +146,8 @@ def made(order: Agreed, settings: Settings) -> bytes:
 
 def _line(line: Any) -> dict[str, Any]:
     said = {name: line[name] for name in ("line_id", "listing_id", "variant_id", "amount")}
-    return said | {"qty": line["quantity"], "split": split_of(line)}
+    said |= {"qty": line["quantity"], "split": split_of(line)}
+    return said | {"slot_id": line["slot_id"]} if line["slot_id"] else said
 
 
 def _part(part: Any) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 from services.orders.domain.lifecycle import Asker, Cancellation, SupplierOrderState
 from services.orders.http.intake import settings_of
 from services.orders.store.supplier_orders import Listed as ListedPart
-from services.orders.usecases import lifecycle, supplier_orders
-from services.orders.usecases.lifecycle import Cancel, Confirm, Standing, WrongCode
+from services.orders.usecases import cancellation, lifecycle, supplier_orders
+from services.orders.usecases.cancellation import Cancel
+from services.orders.usecases.lifecycle import Confirm, Standing, WrongCode
 from shared.contracts.values import (
     LineId,
     LineKind,
@@ -20,6 +21,7 @@ from shared.contracts.values import (
     OrderState,
     PaymentMode,
     ShipmentId,
+    SlotId,
     SupplierId,
     SupplierOrderId,
     VariantId,
@@ -70,6 +72,7 @@ class PartLine(BaseModel):
     line_id: LineId
     kind: LineKind
     variant_id: VariantId | None = None
+    slot_id: SlotId | None = None
     qty: int
     amount: Money
     state: LineState
@@ -105,8 +108,11 @@ async def confirm_order(call: Call, tx: Tx, order_id: OrderId, body: Code) -> Re
 
 @routes.post("/orders/{order_id}/cancel", roles={"buyer", "service", "operator"}, once=True)
 async def cancel_order(call: Call, tx: Tx, order_id: OrderId, body: CancelAsked) -> Reply[OrderStands]:
-    """Cancel an order: at once before it is confirmed (200), after it by asking its parcels (202)."""
-    return _reply(await lifecycle.cancel_order(tx, Cancel(order_id, body.reason, _asker(call)), call.cause))
+    """Cancel an order: at once before it is confirmed (200), after it by asking its parcels (202).
+
+    Booked services are called off at once, until their slot begins.
+    """
+    return _reply(await cancellation.cancel_order(tx, order_id, _cancel(call, body), call.cause))
 
 
 @routes.post("/supplier-orders/{supplier_order_id}/cancel", roles={"supplier", "operator"}, once=True)
@@ -114,9 +120,7 @@ async def cancel_supplier_order(
     call: Call, tx: Tx, supplier_order_id: SupplierOrderId, body: CancelAsked
 ) -> Reply[OrderStands]:
     """Cancel one's part of a confirmed order; one that is not confirmed is cancelled whole."""
-    return _reply(
-        await supplier_orders.cancel_supplier_order(tx, supplier_order_id, body.reason, _asker(call), call.cause)
-    )
+    return _reply(await supplier_orders.cancel_supplier_order(tx, supplier_order_id, _cancel(call, body), call.cause))
 
 
 @routes.get("/supplier-orders", roles={"supplier", "operator"})
@@ -134,6 +138,10 @@ async def list_supplier_orders(
 
 def _asker(call: Call) -> Asker:
     return Asker(call.role, call.party)
+
+
+def _cancel(call: Call, body: CancelAsked) -> Cancel:
+    return Cancel(body.reason, _asker(call), settings_of(call).after_sale_seconds)
 
 
 def _wrong_code(answer: WrongCode) -> WrongCodeProblem:

@@ -29,6 +29,7 @@ from shared.contracts.values import (
     PaymentState,
     Share,
     ShipmentId,
+    SlotId,
     StorefrontId,
     SupplierId,
     SupplierOrderId,
@@ -52,6 +53,7 @@ class LineShown(BaseModel):
     supplier_id: SupplierId
     kind: LineKind
     variant_id: VariantId | None
+    slot_id: SlotId | None
     listing_id: ListingId | None
     title: str | None = None
     sku: str | None = None

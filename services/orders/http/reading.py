@@ -47,7 +47,7 @@ class _Line(_Form):
     listing_id: _Uuid
     qty: Annotated[int, Meta(ge=1, le=10_000)]
     unit_price: _Price
-    slot_id: None = None
+    slot_id: _Uuid | None = None
 
 
 class _ShipTo(_Form):
@@ -118,9 +118,6 @@ def _command(caller: Caller, form: _Order | NewOrder) -> PlaceOrder:
     lines: Sequence[_Line | NewLine] = form.lines
     if caller.role == "buyer" and form.buyer_ref != caller.party:
         raise Rejected("forbidden", "A buyer orders for itself: send your own party as buyer_ref.")
-    if slots := [place for place, line in enumerate(lines) if line.slot_id]:
-        errors = [{"field": f"lines.{place}.slot_id", "detail": "Slots can't be reserved yet."} for place in slots]
-        raise Rejected("validation_failed", "Leave slot_id out.", errors=errors)
     return PlaceOrder(
         storefront_id=StorefrontId(form.storefront_id),
         buyer_ref=form.buyer_ref,

@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
+from services.orders.domain.intake import Bought
 from services.orders.domain.order import Listing
 from services.orders.domain.risk import Histories
+from services.orders.domain.stock import StockId
 from services.orders.store import risk
-from shared.contracts.values import ListingId, Money, OrderId, Terms, VariantId
+from shared.contracts.values import ListingId, Money, OrderId, Terms
 from shared.kernel import idempotency
 from shared.kernel.database import Row, Tx, columns
 from shared.kernel.errors import Rejected
@@ -86,19 +88,19 @@ async def find_placements(tx: Tx, order_ids: Collection[OrderId]) -> dict[OrderI
 
 
 _BOUGHT = """
-    SELECT o.buyer_ref, l.variant_id, sum(l.qty)::int AS pieces
-      FROM unnest($1::text[], $2::uuid[]) AS asked (buyer_ref, variant_id)
+    SELECT o.buyer_ref, asked.stock_id, sum(l.qty)::int AS pieces
+      FROM unnest($1::text[], $2::uuid[]) AS asked (buyer_ref, stock_id)
       JOIN orders o ON o.buyer_ref = asked.buyer_ref
-      JOIN lines l ON l.order_id = o.order_id AND l.variant_id = asked.variant_id
+      JOIN lines l ON l.order_id = o.order_id AND coalesce(l.slot_id, l.variant_id) = asked.stock_id
      WHERE l.state NOT IN ('RELEASED', 'CANCELLED', 'REFUSED', 'RETURNED', 'LOST')
      GROUP BY 1, 2
 """
 
 
-async def find_bought(tx: Tx, asking: Sequence[tuple[str, VariantId]]) -> dict[tuple[str, VariantId], int]:
-    """Pieces that these buyers have, or have reserved, of these variants."""
+async def find_bought(tx: Tx, asking: Sequence[tuple[str, StockId]]) -> Bought:
+    """Pieces that these buyers have, or have reserved, of these variants and slots."""
     rows = await tx.fetch(_BOUGHT, *columns(list(asking), 2))
-    return {(row["buyer_ref"], row["variant_id"]): row["pieces"] for row in rows}
+    return {(row["buyer_ref"], row["stock_id"]): row["pieces"] for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

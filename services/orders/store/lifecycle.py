@@ -136,7 +136,7 @@ async def settle_cancellation(tx: Tx, order_ids: Collection[OrderId]) -> None:
 _MOVE_LINES = """
     UPDATE lines SET state = $2, version = version + 1
      WHERE order_id = ANY($1::uuid[]) AND state = $3
-    RETURNING line_id, order_id, supplier_order_id, supplier_id, state, kind, variant_id, qty, amount, split,
+    RETURNING line_id, order_id, supplier_order_id, supplier_id, state, kind, variant_id, slot_id, qty, amount, split,
               hold_seconds
 """
 
@@ -150,8 +150,8 @@ _MOVE_PARCEL_LINES = """
     UPDATE lines l SET state = n.state, version = version + 1
       FROM unnest($1::uuid[], $2::text[]) AS n (supplier_order_id, state)
      WHERE l.supplier_order_id = n.supplier_order_id AND l.state = $3
-    RETURNING line_id, order_id, l.supplier_order_id, supplier_id, l.state, kind, variant_id, qty, amount, split,
-              hold_seconds
+    RETURNING line_id, order_id, l.supplier_order_id, supplier_id, l.state, kind, variant_id, slot_id, qty, amount,
+              split, hold_seconds
 """
 
 
@@ -161,7 +161,8 @@ async def move_parcel_lines(tx: Tx, to: Mapping[SupplierOrderId, LineState], *, 
 
 
 _LINES = """
-    SELECT line_id, order_id, supplier_order_id, supplier_id, state, kind, variant_id, qty, amount, split, hold_seconds
+    SELECT line_id, order_id, supplier_order_id, supplier_id, state, kind, variant_id, slot_id, qty, amount, split,
+           hold_seconds
       FROM lines WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, ordinal
 """
 
@@ -175,7 +176,8 @@ async def lines(tx: Tx, order_ids: Collection[OrderId]) -> dict[OrderId, list[Li
 
 
 _PARCEL_LINES = """
-    SELECT line_id, order_id, supplier_order_id, supplier_id, state, kind, variant_id, qty, amount, split, hold_seconds
+    SELECT line_id, order_id, supplier_order_id, supplier_id, state, kind, variant_id, slot_id, qty, amount, split,
+           hold_seconds
       FROM lines WHERE supplier_order_id = ANY($1::uuid[]) ORDER BY order_id, ordinal
 """
 

@@ -22,7 +22,8 @@ async def find_order(tx: Tx, order_id: OrderId) -> Row | None:
 
 
 _LINES = """
-    SELECT line_id, supplier_order_id, supplier_id, state, kind, variant_id, listing_id, qty, amount, split
+    SELECT line_id, supplier_order_id, supplier_id, state, kind, variant_id, slot_id, listing_id, qty, amount,
+           split
       FROM lines WHERE order_id = $1 ORDER BY ordinal, line_id
 """
 

@@ -37,13 +37,13 @@ _SUPPLIER_ORDERS = """
 """
 _LINES = """
     INSERT INTO lines (line_id, order_id, supplier_order_id, supplier_id, ordinal, state, kind, variant_id, listing_id,
-                       qty, amount, split, hold_seconds)
-    SELECT line_id, order_id, supplier_order_id, supplier_id, ordinal, state, kind, variant_id, listing_id, qty, amount,
-           split::jsonb, hold_seconds
+                       slot_id, qty, amount, split, hold_seconds)
+    SELECT line_id, order_id, supplier_order_id, supplier_id, ordinal, state, kind, variant_id, listing_id, slot_id,
+           qty, amount, split::jsonb, hold_seconds
       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::smallint[], $6::name[], $7::name[], $8::uuid[],
-                  $9::uuid[], $10::int[], $11::bigint[], $12::text[], $13::int[])
-           AS n (line_id, order_id, supplier_order_id, supplier_id, ordinal, state, kind, variant_id, listing_id, qty,
-                 amount, split, hold_seconds)
+                  $9::uuid[], $10::uuid[], $11::int[], $12::bigint[], $13::text[], $14::int[])
+           AS n (line_id, order_id, supplier_order_id, supplier_id, ordinal, state, kind, variant_id, listing_id,
+                 slot_id, qty, amount, split, hold_seconds)
 """
 _PAYMENTS = """
     INSERT INTO payments (payment_id, order_id, state, due, currency)
@@ -151,8 +151,8 @@ def _line_rows(orders: Sequence[NewOrder]) -> Iterable[tuple[Any, ...]]:
             listing = line.listing
             yield (
                 *(line.line_id, order.order_id, line.supplier_order_id, listing.supplier_id, ordinal, state),
-                *(listing.kind, listing.variant_id, listing.listing_id, line.qty, line.amount.amount, split),
-                listing.hold_seconds,
+                *(listing.kind, listing.variant_id, listing.listing_id, line.slot_id),
+                *(line.qty, line.amount.amount, split, listing.hold_seconds),
             )
 
 

@@ -6,33 +6,35 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from services.orders.domain.stock import PAUSE_SECONDS, Stock
+from services.orders.domain.stock import PAUSE_SECONDS, Stock, StockId
+from shared.contracts.catalog import SlotState
 from shared.contracts.values import SupplierId, VariantId
 from shared.kernel.database import Row, Tx, columns
 
-_COLUMNS = "variant_id, supplier_id, received, reserved, sold, announced, short, events"
+_COLUMNS = "stock_id, variant_id, supplier_id, received, reserved, sold, announced, short, events"
 _LOCK = f"""
-    SELECT {_COLUMNS}, announced_at <= now() - $2::interval AS rested
-      FROM stock WHERE variant_id = ANY($1::uuid[]) ORDER BY variant_id FOR UPDATE
+    SELECT {_COLUMNS}, announced_at <= now() - $2::interval AS rested, coalesce(starts_at <= now(), false) AS begun
+      FROM stock WHERE stock_id = ANY($1::uuid[]) ORDER BY stock_id FOR UPDATE
 """  # noqa: S608 - made of constants
 
 
-async def lock(tx: Tx, variants: Collection[VariantId]) -> dict[VariantId, Stock]:
+async def lock(tx: Tx, wanted: Collection[StockId]) -> dict[StockId, Stock]:
     """The rows there are, locked until the transaction ends."""
-    return _by_variant(await tx.fetch(_LOCK, sorted(variants), timedelta(seconds=PAUSE_SECONDS)))
+    return _by_id(await tx.fetch(_LOCK, sorted(wanted), timedelta(seconds=PAUSE_SECONDS)))
 
 
 _LOCK_FREE = f"{_LOCK} SKIP LOCKED"
 
 
-async def lock_free(tx: Tx, variants: Collection[VariantId]) -> dict[VariantId, Stock]:
+async def lock_free(tx: Tx, wanted: Collection[StockId]) -> dict[StockId, Stock]:
     """Like `lock`, without the rows that another transaction holds."""
-    return _by_variant(await tx.fetch(_LOCK_FREE, sorted(variants), timedelta(seconds=PAUSE_SECONDS)))
+    return _by_id(await tx.fetch(_LOCK_FREE, sorted(wanted), timedelta(seconds=PAUSE_SECONDS)))
 
 
 _CREATE = """
-    INSERT INTO stock (variant_id, supplier_id)
-    SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS s (variant_id, supplier_id) ORDER BY variant_id
+    INSERT INTO stock (stock_id, variant_id, supplier_id)
+    SELECT variant_id, variant_id, supplier_id
+      FROM unnest($1::uuid[], $2::uuid[]) AS s (variant_id, supplier_id) ORDER BY 1
     ON CONFLICT DO NOTHING
 """
 
@@ -42,28 +44,42 @@ async def create_missing(tx: Tx, suppliers: Mapping[VariantId, SupplierId]) -> N
     await tx.execute(_CREATE, *columns(sorted(suppliers.items()), 2))
 
 
+_OPEN = """
+    INSERT INTO stock (stock_id, variant_id, supplier_id, starts_at, received)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::bigint[])
+           AS s (slot_id, variant_id, supplier_id, starts_at, capacity) ORDER BY slot_id
+    ON CONFLICT DO NOTHING
+"""
+
+
+async def open_slots(tx: Tx, slots: Sequence[SlotState]) -> None:
+    """A row for each slot, as large as it was opened: nothing in a slot changes."""
+    rows = [(slot.slot_id, slot.variant_id, slot.supplier_id, slot.starts_at, slot.capacity) for slot in slots]
+    await tx.execute(_OPEN, *columns(rows, 5))
+
+
 SAVE = """
     UPDATE stock s
        SET received = n.received, reserved = n.reserved, sold = n.sold, short = n.short, events = n.events,
            announced = n.announced, announced_at = CASE WHEN n.told THEN now() ELSE s.announced_at END
       FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::int[], $7::name[],
-                  $8::bool[]) AS n (variant_id, received, reserved, sold, short, events, announced, told)
-     WHERE s.variant_id = n.variant_id
+                  $8::bool[]) AS n (stock_id, received, reserved, sold, short, events, announced, told)
+     WHERE s.stock_id = n.stock_id
 """
 
 
-async def save(tx: Tx, stock: Sequence[Stock], announced: Collection[VariantId]) -> None:
+async def save(tx: Tx, stock: Sequence[Stock], announced: Collection[StockId]) -> None:
     """Write rows that this transaction has locked; `announced` are those whose availability was told just now."""
     await tx.execute(SAVE, *columns(rows(stock, announced), 8))
 
 
-def rows(stock: Sequence[Stock], announced: Collection[VariantId]) -> list[tuple[Any, ...]]:
+def rows(stock: Sequence[Stock], announced: Collection[StockId]) -> list[tuple[Any, ...]]:
     """What `SAVE` takes."""
     return [
-        (s.variant_id, s.received, s.reserved, s.sold, s.short, s.events, s.announced, s.variant_id in announced)
+        (s.stock_id, s.received, s.reserved, s.sold, s.short, s.events, s.announced, s.stock_id in announced)
         for s in stock
     ]
 
 
-def _by_variant(rows: Sequence[Row]) -> dict[VariantId, Stock]:
-    return {row["variant_id"]: Stock(**row) for row in rows}
+def _by_id(rows: Sequence[Row]) -> dict[StockId, Stock]:
+    return {row["stock_id"]: Stock(**row) for row in rows}

@@ -31,15 +31,34 @@ async def of_order(tx: Tx, order_id: OrderId) -> list[SupplierOrder]:
 
 
 _ASK = """
-    UPDATE supplier_orders SET cancellation = 'REQUESTED'
+    UPDATE supplier_orders s SET cancellation = 'REQUESTED'
      WHERE supplier_order_id = ANY($1::uuid[]) AND state = 'CONFIRMED' AND cancellation IS NULL
+       AND EXISTS (SELECT FROM lines l WHERE l.supplier_order_id = s.supplier_order_id AND l.kind = 'good')
     RETURNING supplier_order_id
 """
 
 
 async def request_cancellation(tx: Tx, supplier_order_ids: Collection[SupplierOrderId]) -> list[SupplierOrderId]:
-    """Mark those that are not handed over and not asked for yet; returns which those were."""
+    """Mark those with a parcel that is not handed over and not asked for yet; returns which those were."""
     return sorted(row["supplier_order_id"] for row in await tx.fetch(_ASK, list(supplier_order_ids)))
+
+
+_CALL_SERVICES_OFF = """
+    UPDATE supplier_orders p SET state = 'CANCELLED', cancellation = 'DONE'
+     WHERE supplier_order_id = ANY($1::uuid[]) AND state = 'CONFIRMED'
+       AND NOT EXISTS (SELECT FROM lines l LEFT JOIN stock s ON s.stock_id = l.slot_id
+                        WHERE l.supplier_order_id = p.supplier_order_id
+                          AND (l.kind <> 'service' OR NOT $2 AND s.starts_at <= now()))
+    RETURNING supplier_order_id
+"""
+
+
+async def call_services_off(
+    tx: Tx, supplier_order_ids: Collection[SupplierOrderId], *, even_begun: bool
+) -> list[SupplierOrderId]:
+    """End those with services alone, none of which has begun unless `even_begun`; returns which those were."""
+    rows = await tx.fetch(_CALL_SERVICES_OFF, list(supplier_order_ids), even_begun)
+    return [row["supplier_order_id"] for row in rows]
 
 
 _REFUSE = """
@@ -109,7 +128,8 @@ _OF_PART = ", ".join(f"s.{name}" for name in _COLUMNS.split(", "))
 _LIST = f"""
     SELECT {_OF_PART}, o.order_no, o.state AS order_state, o.payment_mode, o.currency, o.placed_at,
            (SELECT jsonb_agg(jsonb_build_object('line_id', l.line_id, 'kind', l.kind, 'variant_id', l.variant_id,
-                                                'qty', l.qty, 'amount', l.amount, 'state', l.state) ORDER BY l.ordinal)
+                                                'slot_id', l.slot_id, 'qty', l.qty, 'amount', l.amount,
+                                                'state', l.state) ORDER BY l.ordinal)
               FROM lines l WHERE l.supplier_order_id = s.supplier_order_id) AS lines
       FROM supplier_orders s JOIN orders o USING (order_id)
      WHERE ($1::uuid IS NULL OR s.supplier_id = $1) AND ($2::text IS NULL OR s.state = $2)

@@ -21,8 +21,18 @@ from services.orders.settings import Settings
 from services.orders.store.payments import Report
 from services.orders.store.settlements import Settlement
 from services.orders.tests.market import Goods, Market, cny, order_of
-from services.orders.usecases import cash, decisions, lifecycle, parcels, payments, settlements, supplier_orders
-from services.orders.usecases.lifecycle import Cancel, Confirm, Standing, WrongCode
+from services.orders.usecases import (
+    cancellation,
+    cash,
+    decisions,
+    lifecycle,
+    parcels,
+    payments,
+    settlements,
+    supplier_orders,
+)
+from services.orders.usecases.cancellation import Cancel
+from services.orders.usecases.lifecycle import Confirm, Standing, WrongCode
 from shared.contracts.event import Cause, Event
 from shared.contracts.logistics import (
     CancellationRefused,
@@ -238,12 +248,13 @@ class Journey:
         return await self.run(lambda tx: lifecycle.confirm_by_code(tx, ask, Cause()))
 
     async def cancel(self, order: Placed, asker: Asker = BUYER) -> Standing:
-        ask = Cancel(order.order_id, "changed my mind", asker)
-        return await self.run(lambda tx: lifecycle.cancel_order(tx, ask, Cause()))
+        ask = Cancel("changed my mind", asker, WEEK_SECONDS)
+        return await self.run(lambda tx: cancellation.cancel_order(tx, order.order_id, ask, Cause()))
 
     async def cancel_part(self, parcel: Parcel, asker: Asker | None = None) -> Standing:
         who, part = asker or Asker("supplier", parcel.part.supplier_id), parcel.part.supplier_order_id
-        return await self.run(lambda tx: supplier_orders.cancel_supplier_order(tx, part, "no tea left", who, Cause()))
+        ask = Cancel("no tea left", who, WEEK_SECONDS)
+        return await self.run(lambda tx: supplier_orders.cancel_supplier_order(tx, part, ask, Cause()))
 
     async def expire(self, *orders: Placed) -> None:
         due = [Timer(lifecycle.EXPIRE_ORDER, order.order_id, now()) for order in orders]
@@ -330,11 +341,9 @@ class Journey:
         return str(await self.db.pool.fetchval("SELECT state FROM payments WHERE order_id = $1", order.order_id))
 
     async def stock(self, order: Placed) -> list[tuple[int, int]]:
-        """reserved and sold of each line's variant."""
+        """reserved and sold where each line's pieces are."""
         found = [
-            await self.db.pool.fetchrow(
-                "SELECT reserved, sold FROM stock WHERE variant_id = $1", line.listing.variant_id
-            )
+            await self.db.pool.fetchrow("SELECT reserved, sold FROM stock WHERE stock_id = $1", line.stock_id)
             for line in order.lines
         ]
         return [(row["reserved"], row["sold"]) for row in found if row]

@@ -9,14 +9,21 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.orders.domain.agreement import Rules
 from services.orders.domain.order import Placed, PlaceOrder, Wanted
 from services.orders.usecases import mirrors, stock
 from services.orders.usecases.intake import Answer, Intake, Refused, Request, Taken
-from shared.contracts.catalog import OfferPublished, ProductPublished, StockAdjusted, SupplierOnboarded, Variant
+from shared.contracts.catalog import (
+    OfferPublished,
+    ProductPublished,
+    SlotOpened,
+    StockAdjusted,
+    SupplierOnboarded,
+    Variant,
+)
 from shared.contracts.event import Cause, Event
 from shared.contracts.storefront import Listing, OfferAdopted, StorefrontOpened
 from shared.contracts.values import (
@@ -30,6 +37,7 @@ from shared.contracts.values import (
     SupplierId,
     Terms,
     VariantId,
+    VariantKind,
 )
 from shared.kernel.database import Database
 from shared.kernel.errors import Rejected
@@ -71,6 +79,7 @@ class Goods:
     cod_allowed: bool = True
     loadtest: bool = False
     currency: str = "CNY"
+    kind: VariantKind = "good"
     supplier_id: SupplierId = field(default_factory=lambda: SupplierId(old_id()))
     creator_id: CreatorId = field(default_factory=lambda: CreatorId(old_id()))
     storefront_id: StorefrontId = field(default_factory=lambda: StorefrontId(old_id()))
@@ -97,7 +106,7 @@ class Goods:
     def product(self, **changes: Any) -> ProductPublished:
         variant = Variant(variant_id=self.variant_id, sku="T-1", spec={}, list_price=self._money(self.price))
         given = {"product_id": self.product_id, "supplier_id": self.supplier_id, "version": 1, "state": "published"}
-        said = {"title": "Longjing", "description": "Green tea", "kind": "good", "category": "tea", "media": ()}
+        said = {"title": "Longjing", "description": "Green tea", "kind": self.kind, "category": "tea", "media": ()}
         return as_received(ProductPublished.model_validate({**given, **said, "variants": (variant,), **changes}))
 
     def offer(self, **changes: Any) -> OfferPublished:
@@ -124,8 +133,15 @@ class Goods:
         when = datetime.now(UTC)
         return as_received(StockAdjusted.model_validate({"delivery_id": new_id(), "adjusted_at": when, **what}))
 
-    def wanted(self, qty: int = 1, price: Money | None = None) -> Wanted:
-        return Wanted(self.listing_id, qty, price or self.retail)
+    def slot(self, capacity: int = 1, *, slot_id: str | None = None, begins_in: float = 3600.0) -> SlotOpened:
+        """A slot of a service that begins in so many seconds and lasts an hour."""
+        starts_at = datetime.now(UTC) + timedelta(seconds=begins_in)
+        when = {"starts_at": starts_at, "ends_at": starts_at + timedelta(hours=1), "opened_at": LONG_AGO}
+        what = {"variant_id": self.variant_id, "supplier_id": self.supplier_id, "capacity": capacity, "provider": "Li"}
+        return as_received(SlotOpened.model_validate({"slot_id": slot_id or old_id(), **what, **when}))
+
+    def wanted(self, qty: int = 1, price: Money | None = None, slot: SlotOpened | None = None) -> Wanted:
+        return Wanted(self.listing_id, qty, price or self.retail, slot.slot_id if slot else None)
 
     def _money(self, amount: int) -> Money:
         return Money(amount=amount, currency=self.currency)
@@ -146,6 +162,7 @@ class Market:
             StorefrontOpened: mirrors.mirror_storefronts,
             OfferAdopted: mirrors.mirror_adoptions,
             StockAdjusted: stock.receive,
+            SlotOpened: stock.open_slots,
         }
         for event in events:
             async with self.db.transaction() as tx:
@@ -157,6 +174,13 @@ class Market:
         if pieces:
             await self.hear(goods.delivery(pieces))
         return goods
+
+    async def offer(self, capacity: int = 1, *, begins_in: float = 3600.0, **changes: Any) -> tuple[Goods, SlotOpened]:
+        """Put a service on sale, with a slot of so many places."""
+        service = await self.sell(Goods(kind="service", **changes), 0)
+        slot = service.slot(capacity, begins_in=begins_in)
+        await self.hear(slot)
+        return service, slot
 
     async def place(self, *orders: PlaceOrder, rules: Rules = RULES) -> list[Placed | Rejected]:
         """Place a list of orders in one transaction, each under a key of its own."""
@@ -198,8 +222,12 @@ class Market:
 
     async def stock_of(self, goods: Goods) -> tuple[int, int, int]:
         """received, reserved, sold"""
-        query = "SELECT received, reserved, sold FROM stock WHERE variant_id = $1"
-        return (await self.rows(query, goods.variant_id))[0]  # type: ignore[no-any-return]
+        return await self.places_in(goods.variant_id)
+
+    async def places_in(self, stock_id: str) -> tuple[int, int, int]:
+        """received, reserved, sold"""
+        query = "SELECT received, reserved, sold FROM stock WHERE stock_id = $1"
+        return (await self.rows(query, stock_id))[0]  # type: ignore[no-any-return]
 
     async def told(self, key: str) -> list[tuple[str, int, dict[str, Any]]]:
         """The events of a stream: name, position, body."""

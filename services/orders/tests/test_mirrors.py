@@ -101,6 +101,7 @@ def test_mirrors_are_read_as_latest_and_stock_as_every() -> None:
         "catalog.suppliers",
         "catalog.products",
         "catalog.offers",
+        "catalog.slots",
         "storefront.storefronts",
         "storefront.adoptions",
     )

@@ -70,6 +70,9 @@ async def test_a_batch_is_four_statements_and_three_once_the_listings_are_known(
     assert [await statements(market, desk, [order_of(goods)] * count) for count in (1, 20, 1)] == [4, 3, 3]
     await market.hear(goods.product(version=2))
     assert await statements(market, desk, [order_of(goods)]) == 4
+    service, slot = await market.offer(9, storefront_id=goods.storefront_id, creator_id=goods.creator_id)
+    with_it = order_of(goods, goods.wanted(), service.wanted(slot=slot))
+    assert [await statements(market, desk, [with_it]) for _ in range(2)] == [4, 3]
 
 
 async def statements(market: Market, desk: Intake, orders: list[Any]) -> int:

@@ -76,9 +76,13 @@ def agree(raw: bytes) -> None:
 def understood(form: Any) -> Any:
     """A command as plain values, whichever form it was read from."""
     command = reading._command(CHANNEL, form)
-    lines = [(line.listing_id, line.qty, line.unit_price.amount, line.unit_price.currency) for line in command.lines]
+    lines = [(line.listing_id, line.slot_id, line.qty, *price(line)) for line in command.lines]
     to = command.ship_to
     return replace(command, lines=(), ship_to=ADDRESS), lines, (to.name, to.phone, to.region, to.address)
+
+
+def price(line: Any) -> tuple[Any, Any]:
+    return line.unit_price.amount, line.unit_price.currency
 
 
 def ask(raw: bytes, content_type: str = "application/json") -> Ask:

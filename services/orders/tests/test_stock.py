@@ -49,14 +49,14 @@ async def ring(market: Market) -> int:
     ],
 )
 def test_availability_turns_at_another_threshold_each_way(announced: Any, sellable: int, available: str) -> None:
-    assert Stock(TEA, FARM, received=sellable, announced=announced).available == available
+    assert Stock(TEA, TEA, FARM, received=sellable, announced=announced).available == available
 
 
 def test_a_turn_round_a_threshold_tells_nothing() -> None:
-    scarce = news(Stock(TEA, FARM, received=20, reserved=10, announced="yes")).stock
+    scarce = news(Stock(TEA, TEA, FARM, received=20, reserved=10, announced="yes")).stock
     assert scarce.announced == "few"
     assert not news(scarce.release(4)).changed
-    assert news(Stock(TEA, FARM, received=20, reserved=5, announced="few")).changed
+    assert news(Stock(TEA, TEA, FARM, received=20, reserved=5, announced="few")).changed
 
 
 async def test_the_first_delivery_makes_a_variant_available(market: Market) -> None:

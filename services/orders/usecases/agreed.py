@@ -139,7 +139,7 @@ def _line(line: Line) -> Json:
         "listing_id": listing.listing_id,
         "offer_id": listing.offer_id,
         "offer_version": listing.offer_version,
-        "slot_id": None,
+        "slot_id": line.slot_id,
         "quantity": line.qty,
         "price": _money(line.price.amount, currency),
         "discount": _money(0, currency),

@@ -12,9 +12,9 @@ import orjson
 from services.orders.domain import STORED
 from services.orders.domain import intake as domain
 from services.orders.domain.agreement import Rules
-from services.orders.domain.intake import Shelf
+from services.orders.domain.intake import Bought, Shelf
 from services.orders.domain.order import Placed, PlaceOrder
-from services.orders.domain.stock import Stock
+from services.orders.domain.stock import Stock, StockId
 from services.orders.store import intake as store
 from services.orders.store import placing
 from services.orders.store import stock as stock_store
@@ -24,7 +24,7 @@ from services.orders.usecases import agreed, stock
 from services.orders.usecases.agreed import Agreed
 from services.orders.usecases.lifecycle import EXPIRE_ORDER
 from shared.contracts.event import Cause
-from shared.contracts.values import ListingId, OrderId, VariantId
+from shared.contracts.values import OrderId, SlotId
 from shared.kernel import timers
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
@@ -108,7 +108,7 @@ class Intake:
         tried = [_attempt(each.order, shelf, rules) for each in requests]
         rows = await _locked(tx, tried)
         bought = await _bought(tx, tried, rules.hot)
-        answers = [_take(each, rows.free, bought, rules) for each in tried]
+        answers = [_take(each, rows, bought, rules) for each in tried]
         return await _write(tx, requests, answers, rows.stock)
 
     async def _replays(self, tx: Tx, known: Collection[Decided | Rejected]) -> dict[str, Agreed]:
@@ -132,46 +132,43 @@ def _attempt(asked: PlaceOrder, shelf: Shelf, rules: Rules) -> Placed | Rejected
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The locked stock rows, and what is free of each as orders take their pieces in turn."""
+    """The locked stock rows, and what is free of each as orders take their pieces in turn; `coming`: not here yet."""
 
-    stock: Mapping[VariantId, Stock]
-    free: dict[VariantId, int]
+    stock: Mapping[StockId, Stock]
+    free: dict[StockId, int]
+    coming: Collection[SlotId]
 
 
 async def _locked(tx: Tx, tried: Sequence[Placed | Rejected]) -> _Rows:
-    wanted = {line.listing.variant_id for each in tried if isinstance(each, Placed) for line in each.lines}
-    rows = await stock_store.lock(tx, wanted) if wanted else {}
-    return _Rows(rows, {variant: each.sellable for variant, each in rows.items()})
+    lines = [line for each in tried if isinstance(each, Placed) for line in each.lines]
+    rows = await stock_store.lock(tx, {line.stock_id for line in lines}) if lines else {}
+    unknown = {slot for line in lines if (slot := line.slot_id) and slot not in rows}
+    free = {stock_id: each.orderable for stock_id, each in rows.items()}
+    return _Rows(rows, free, {slot for slot in unknown if _is_young(slot)})
 
 
-async def _bought(
-    tx: Tx, tried: Sequence[Placed | Rejected], hot: Collection[VariantId]
-) -> dict[tuple[str, VariantId], int]:
-    """What buyers of hot variants hold of them already, read under the lock of the variants' rows."""
+async def _bought(tx: Tx, tried: Sequence[Placed | Rejected], hot: Collection[StockId]) -> Bought:
+    """What buyers of something hot hold of it already, read under the lock of its row."""
     if not hot:
         return {}
     asking = {
-        (each.asked.buyer_ref, line.listing.variant_id)
+        (each.asked.buyer_ref, line.stock_id)
         for each in tried
         if isinstance(each, Placed)
         for line in each.lines
-        if line.listing.variant_id in hot
+        if line.stock_id in hot
     }
     return await store.find_bought(tx, sorted(asking)) if asking else {}
 
 
-def _take(
-    order: Placed | Rejected,
-    free: dict[VariantId, int],
-    bought: dict[tuple[str, VariantId], int],
-    rules: Rules,
-) -> Placed | Rejected:
+def _take(order: Placed | Rejected, rows: _Rows, bought: Bought, rules: Rules) -> Placed | Rejected:
     """Give the order its pieces, all or none."""
     if isinstance(order, Rejected):
         return order
     try:
+        domain.check_slots(order, rows.stock, rows.coming)
         domain.keep_within_share(order, bought, rules)
-        domain.take(order, free)
+        domain.take(order, rows.free)
     except Rejected as refusal:
         return refusal
     domain.count_share(order, bought, rules)
@@ -184,13 +181,13 @@ def _shelf(found: Found, moment: Moment) -> Shelf:
     return Shelf(found.listings, found.incomplete | young, moment.now, moment.histories)
 
 
-def _is_young(listing: ListingId) -> bool:
-    age = age_seconds(listing)
+def _is_young(identifier: str) -> bool:
+    age = age_seconds(identifier)
     return age is not None and abs(age) < ARRIVAL_SECONDS  # abs: clocks differ, and nobody made it far ahead
 
 
 async def _write(
-    tx: Tx, requests: Sequence[Request], tried: Sequence[Placed | Rejected], rows: Mapping[VariantId, Stock]
+    tx: Tx, requests: Sequence[Request], tried: Sequence[Placed | Rejected], rows: Mapping[StockId, Stock]
 ) -> list[Answer]:
     """All that follows from what was decided, in one statement; what is told, in it as well."""
     answers: list[Answer] = []
@@ -232,14 +229,14 @@ def _new_order(order: Placed, agreement: Agreed, because: Cause, events: list[Se
     return NewOrder(order, placement.decode(), ship_to.decode(), splits, because, len(told), len(personal))
 
 
-def _reserve(orders: Sequence[NewOrder], rows: Mapping[VariantId, Stock]) -> stock.Moved:
+def _reserve(orders: Sequence[NewOrder], rows: Mapping[StockId, Stock]) -> stock.Moved:
     """Stock once, with the pieces summed; who takes the last pieces is why they are gone."""
-    wanted: Counter[VariantId] = Counter()
-    causes: dict[VariantId, Cause] = {}
+    wanted: Counter[StockId] = Counter()
+    causes: dict[StockId, Cause] = {}
     for new in orders:
         for line in new.order.lines:
-            wanted[line.listing.variant_id] += line.qty
-            causes[line.listing.variant_id] = new.because
+            wanted[line.stock_id] += line.qty
+            causes[line.stock_id] = new.because
     return stock.moved([rows[one].reserve(count) for one, count in wanted.items()], lambda one: causes[one])
 
 

@@ -1,4 +1,4 @@
-"""What becomes of an order: confirmed, cancelled, expired, over. Each locks the order's row before anything else."""
+"""What becomes of an order: confirmed, expired, over. Each locks the order's row before anything else."""
 
 from __future__ import annotations
 
@@ -14,30 +14,27 @@ from services.orders.domain.lifecycle import (
     Cancellation,
     Line,
     Order,
-    SupplierOrder,
     code_fits,
     ending,
     illegal,
     pieces,
 )
+from services.orders.domain.stock import StockId
 from services.orders.store import lifecycle as store
 from services.orders.store import payments as payments_store
 from services.orders.store import refunds as refunds_store
-from services.orders.store import supplier_orders as parts_store
 from services.orders.store.lifecycle import Note, Turned
 from services.orders.usecases import stock
 from services.orders.usecases.agreed import order_confirmed
 from shared.contracts.event import Cause, Event
 from shared.contracts.orders import (
-    CancellationRequested,
     LineOutcome,
-    OrderCancelled,
     OrderClosed,
     OrderCompleted,
     OrderExpired,
     OrderFulfilled,
 )
-from shared.contracts.values import Bearer, LineState, Money, OrderId, OrderState, SupplierOrderId, VariantId
+from shared.contracts.values import Bearer, LineState, Money, OrderId, OrderState, SupplierOrderId
 from shared.kernel import outbox, timers
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
@@ -47,7 +44,7 @@ from shared.kernel.timers import Timer
 EXPIRE_ORDER = "expire_order"  # timer, set at placement
 COMPLETE_ORDER = "complete_order"  # timer, set when an order is fulfilled
 
-StockMove = Callable[[Tx, Mapping[VariantId, int], Cause], Awaitable[list[Sealed]]]
+StockMove = Callable[[Tx, Mapping[StockId, int], Cause], Awaitable[list[Sealed]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +72,6 @@ class Confirm:
     code: str
     asker: Asker
     tries: int
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel:
-    """Somebody wants an order undone."""
-
-    order_id: OrderId
-    reason: str
-    asker: Asker
 
 
 async def confirm_by_code(tx: Tx, ask: Confirm, because: Cause) -> Standing | WrongCode:
@@ -117,61 +105,14 @@ async def confirm(tx: Tx, order: Order, by: Literal["code", "capture"], because:
     return order_confirmed(order.order_id, turned.position, frozen, (by, turned.at), inherited(order, because))
 
 
-async def cancel_order(tx: Tx, ask: Cancel, because: Cause) -> Standing:
-    """Cancel at once what is not confirmed; of a confirmed order ask its parcels. A second time changes nothing.
-
-    Raises:
-        Rejected: `not_found`, `handed_over` when every parcel is gone, `illegal_transition`.
-    """
-    order = await own_order(tx, ask.order_id, ask.asker)
-    if order.state == "CONFIRMED":
-        return await request_cancellation(tx, order, await parts_store.of_order(tx, order.order_id), ask, because)
-    return await call_off(tx, order, ask, because)
-
-
-async def call_off(tx: Tx, order: Order, ask: Cancel, because: Cause) -> Standing:
-    """Cancel an order that is not confirmed: nobody but us has a say in it yet."""
-    if order.state == "PLACED":
-        orders, cause = {order.order_id: order}, {order.order_id: inherited(order, because)}
-        turned, told = await _let_go(tx, orders, "CANCELLED", cause)
-        who, at = ask.asker.speaks_as, turned[order.order_id]
-        await store.note(tx, [Note(order.order_id, "OrderCancelled", {"reason": ask.reason, "cancelled_by": who})])
-        outcome = await _outcomes(tx, orders)
-        cancelled = OrderCancelled(
-            **outcome[order.order_id], reason=ask.reason, cancelled_by=who, cancelled_at=at.at
-        ).at(at.position, cause[order.order_id])
-        await outbox.append(tx, [cancelled, *told])
-    elif order.state != "CANCELLED" and order.cancellation != "DONE":
-        raise illegal(order, "cancelled")
-    return Standing(order.order_id, "CANCELLED" if order.state == "PLACED" else order.state, order.cancellation)
-
-
-async def request_cancellation(
-    tx: Tx, order: Order, parts: Sequence[SupplierOrder], ask: Cancel, because: Cause
-) -> Standing:
-    """Ask the parcels of these parts of a confirmed order; what was asked before is not asked again."""
-    fresh = await parts_store.request_cancellation(tx, [part.supplier_order_id for part in parts])
-    waiting = [part.supplier_order_id for part in parts if _waits(part)]
-    if not fresh and not waiting:
-        raise Rejected("handed_over", "The carrier has it already: refuse it at the door, or send it back later.")
-    if fresh:
-        turned = await store.request_cancellation(tx, order.order_id)
-        assert turned is not None, "the order is locked and CONFIRMED"
-        detail = {"reason": ask.reason, "requested_by": ask.asker.speaks_as, "supplier_order_ids": fresh}
-        await store.note(tx, [Note(order.order_id, "CancellationRequested", detail)])
-        event = CancellationRequested(order_id=order.order_id, requested_at=turned.at, **detail)
-        await outbox.append(tx, [event.at(turned.position, inherited(order, because))])
-    return Standing(order.order_id, order.state, "REQUESTED", tuple(sorted({*fresh, *waiting})))
-
-
 async def expire_orders(tx: Tx, due: Sequence[Timer]) -> None:
     """End orders that were not confirmed in time; what was confirmed or cancelled meanwhile is passed over."""
     locked = await store.lock(tx, [OrderId(timer.subject) for timer in due])
     orders = {order_id: order for order_id, order in locked.items() if order.state == "PLACED"}
     because = {OrderId(t.subject): inherited(locked[OrderId(t.subject)], t.cause) for t in due if t.subject in orders}
-    turned, told = await _let_go(tx, orders, "EXPIRED", because)
+    turned, told = await let_go(tx, orders, "EXPIRED", because)
     await store.note(tx, [Note(order_id, "OrderExpired") for order_id in turned])
-    outcomes = await _outcomes(tx, orders)
+    outcomes = await outcomes_of(tx, orders)
     expired = [
         OrderExpired(**outcomes[order_id], expired_at=end.at).at(end.position, because[order_id])
         for order_id, end in turned.items()
@@ -186,7 +127,7 @@ async def complete_orders(tx: Tx, due: Sequence[Timer]) -> None:
     turned = await store.complete(tx, locked.keys() - await refunds_store.open_orders(tx, locked))
     await store.move_lines(tx, turned, "COMPLETED", only_from="DELIVERED")
     await store.note(tx, [Note(order_id, "OrderCompleted") for order_id in turned])
-    outcomes = await _outcomes(tx, {order_id: locked[order_id] for order_id in turned})
+    outcomes = await outcomes_of(tx, {order_id: locked[order_id] for order_id in turned})
     completed = [
         OrderCompleted(**outcomes[order_id], completed_at=end.at).at(end.position, because[order_id])
         for order_id, end in turned.items()
@@ -245,7 +186,7 @@ def inherited(order: Order, because: Cause) -> Cause:
     return replace(because, correlation_id=correlation_id, loadtest=order.loadtest or because.loadtest)
 
 
-async def _let_go(
+async def let_go(
     tx: Tx, orders: Mapping[OrderId, Order], end: Literal["CANCELLED", "EXPIRED"], because: Mapping[OrderId, Cause]
 ) -> tuple[dict[OrderId, Turned], list[Sealed]]:
     """End PLACED orders and give back what they had reserved."""
@@ -258,11 +199,8 @@ async def _let_go(
     return turned, await move_stock(tx, stock.release, lines, because)
 
 
-def _waits(part: SupplierOrder) -> bool:
-    return part.state == "CONFIRMED" and part.cancellation == "REQUESTED"
-
-
-async def _outcomes(tx: Tx, orders: Mapping[OrderId, Order]) -> dict[OrderId, dict[str, Any]]:
+async def outcomes_of(tx: Tx, orders: Mapping[OrderId, Order]) -> dict[OrderId, dict[str, Any]]:
+    """What every event about these orders' ends carries."""
     lines = await store.lines(tx, orders)
     return {order_id: _outcome(order, lines[order_id]) for order_id, order in orders.items()}
 

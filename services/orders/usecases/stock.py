@@ -1,4 +1,4 @@
-"""Stock: received from catalog's deltas, reserved by live orders, sold at hand-over.
+"""Stock: received from catalog's deltas and slots, reserved by live orders, sold at hand-over.
 
 Each function locks the stock rows in key order (so the order's and the lines' rows are locked before), writes them
 once, and returns what is to be told, for the caller to append last.
@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.orders.domain.stock import PAUSE_SECONDS, News, Stock, news
+from services.orders.domain.stock import PAUSE_SECONDS, News, Stock, StockId, news
 from services.orders.store import stock as store
-from shared.contracts.catalog import StockAdjusted
+from shared.contracts.catalog import SlotState, StockAdjusted
 from shared.contracts.event import Cause, Event
 from shared.contracts.orders import AvailabilityChanged, AvailabilityState, StockShort
 from shared.contracts.values import VariantId
@@ -22,7 +22,7 @@ from shared.kernel.outbox import Sealed
 from shared.kernel.timers import Timer
 
 Because = Cause | Event
-Pieces = Mapping[VariantId, int]
+Pieces = Mapping[StockId, int]
 
 _SETTLE = Writes(stock=store.SAVE, timers=timers.SCHEDULE)
 
@@ -52,10 +52,15 @@ async def restock(tx: Tx, pieces: Pieces, because: Because) -> list[Sealed]:
 async def receive(tx: Tx, deliveries: Sequence[StockAdjusted]) -> None:
     """Add catalog's deltas, each once; a negative one is a fact also when it takes more than is left."""
     await store.create_missing(tx, {delivery.variant_id: delivery.supplier_id for delivery in deliveries})
-    causes = {delivery.variant_id: delivery for delivery in deliveries}
+    causes: dict[StockId, StockAdjusted] = {delivery.variant_id: delivery for delivery in deliveries}
     rows = await store.lock(tx, causes)
     changed = [rows[variant].receive(delivery.delta) for variant, delivery in causes.items()]
     await outbox.append(tx, await settle(tx, changed, lambda variant: causes[variant]))
+
+
+async def open_slots(tx: Tx, slots: Sequence[SlotState]) -> None:
+    """Let places in these slots be reserved, exactly like pieces of a good."""
+    await store.open_slots(tx, slots)
 
 
 async def announce(tx: Tx, due: Sequence[Timer]) -> None:
@@ -64,7 +69,7 @@ async def announce(tx: Tx, due: Sequence[Timer]) -> None:
     A row that is locked is left for the next round: whoever holds it may be about to move this very timer, and
     waiting for each other would be a deadlock.
     """
-    causes = {VariantId(timer.subject): timer.cause for timer in due}
+    causes: dict[StockId, Cause] = {VariantId(timer.subject): timer.cause for timer in due}
     rows = await store.lock_free(tx, causes)
     held = {str(variant): cause for variant, cause in causes.items() if variant not in rows}
     await timers.schedule_each(tx, ANNOUNCE, held, PAUSE_SECONDS)
@@ -80,19 +85,19 @@ class Moved:
     events: list[Sealed]
 
 
-def moved(changed: Sequence[Stock], because: Callable[[VariantId], Because]) -> Moved:
+def moved(changed: Sequence[Stock], because: Callable[[StockId], Because]) -> Moved:
     """Locked rows as they are now, and what that means for buyers and suppliers."""
-    found = [news(stock) for stock in sorted(changed, key=lambda stock: stock.variant_id)]
-    told = {item.stock.variant_id for item in found if item.changed}
-    later = [item.stock.variant_id for item in found if item.later]
+    found = [news(stock) for stock in sorted(changed, key=lambda stock: stock.stock_id)]
+    told = {item.stock.stock_id for item in found if item.changed}
+    later = [item.stock.stock_id for item in found if item.later]
     return Moved(
         rows=store.rows([item.stock for item in found], told),
         reminders=[timers.row(ANNOUNCE, each, PAUSE_SECONDS, _cause(because(each))) for each in later],
-        events=[event for item in found for event in _events(item, because(item.stock.variant_id))],
+        events=[event for item in found for event in _events(item, because(item.stock.stock_id))],
     )
 
 
-async def settle(tx: Tx, changed: Sequence[Stock], because: Callable[[VariantId], Because]) -> list[Sealed]:
+async def settle(tx: Tx, changed: Sequence[Stock], because: Callable[[StockId], Because]) -> list[Sealed]:
     """Write locked rows as they are now; returns what is to be told."""
     result = moved(changed, because)
     await _SETTLE.run(tx, stock=result.rows, timers=result.reminders)

@@ -6,29 +6,27 @@ from services.orders.domain.lifecycle import Asker, SupplierOrder
 from services.orders.store import lifecycle as store
 from services.orders.store import supplier_orders as parts_store
 from services.orders.store.supplier_orders import Listed
-from services.orders.usecases.lifecycle import Cancel, Standing, call_off, request_cancellation
+from services.orders.usecases.cancellation import Cancel, call_off, cancel_parts
+from services.orders.usecases.lifecycle import Standing
 from shared.contracts.event import Cause
 from shared.contracts.values import SupplierId, SupplierOrderId
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
 
 
-async def cancel_supplier_order(
-    tx: Tx, supplier_order_id: SupplierOrderId, reason: str, asker: Asker, because: Cause
-) -> Standing:
+async def cancel_supplier_order(tx: Tx, supplier_order_id: SupplierOrderId, ask: Cancel, because: Cause) -> Standing:
     """Ask for one supplier's part of a confirmed order to be undone; before, the order is all or nothing.
 
     Raises:
         Rejected: `not_found`, `handed_over`, `illegal_transition`.
     """
-    part = await _own_part(tx, supplier_order_id, asker)
+    part = await _own_part(tx, supplier_order_id, ask.asker)
     order = (await store.lock(tx, [part.order_id]))[part.order_id]
     part = (await parts_store.read(tx, [supplier_order_id]))[supplier_order_id]
     if part.state == "CANCELLED":
         return Standing(order.order_id, order.state, part.cancellation)
-    ask = Cancel(order.order_id, reason, asker)
     if order.state == "CONFIRMED":
-        return await request_cancellation(tx, order, [part], ask, because)
+        return await cancel_parts(tx, order, [part], ask, because)
     return await call_off(tx, order, ask, because)
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import orjson
 
 from shared.contracts import TOPICS
-from shared.contracts.catalog import StockAdjusted
+from shared.contracts.catalog import SlotOpened, StockAdjusted
 from shared.contracts.logistics import ShipmentCOD, ShipmentDelivered
 from shared.contracts.orders import LedgerPosted, OrderConfirmed, OrderFulfilled, OrderPlaced
 from shared.kernel.delivery.batch import Raw
 from shared.kernel.ids import new_id
 
-VARIANT, PRODUCT, SUPPLIER = ("0190f3a0-0000-7000-8000-00000000000" + digit for digit in "123")
+VARIANT, PRODUCT, SUPPLIER, SLOT = ("0190f3a0-0000-7000-8000-00000000000" + digit for digit in "1234")
 ORDER, LINE, PART, PARCEL = ("0190f3a0-0000-7000-8000-00000000001" + digit for digit in "1234")
 CREATOR, STOREFRONT = "0190f3a0-0000-7000-8000-000000000021", "0190f3a0-0000-7000-8000-000000000022"
 CASH_JOURNAL, LINE_JOURNAL = "0190f3a0-0000-7000-8000-000000000031", "0190f3a0-0000-7000-8000-000000000032"
@@ -30,8 +30,10 @@ INSERT INTO catalog.variants (variant_id, product_id, supplier_id, place, sku, s
 VALUES ('{VARIANT}', '{PRODUCT}', '{SUPPLIER}', 1, 'K', '{{}}', 12900, 'CNY', 1);
 INSERT INTO catalog.stock_deliveries (delivery_id, place, variant_id, supplier_id, delta, reason, adjusted_at)
 VALUES ('{PRODUCT}', 1, '{VARIANT}', '{SUPPLIER}', 10, 'delivery', now());
-INSERT INTO orders.stock (variant_id, supplier_id, received, reserved, sold)
-VALUES ('{VARIANT}', '{SUPPLIER}', 10, 0, 1);
+INSERT INTO catalog.slots (slot_id, variant_id, supplier_id, starts_at, ends_at, capacity, provider, opened_at)
+VALUES ('{SLOT}', '{VARIANT}', '{SUPPLIER}', now(), now() + interval '1 hour', 5, 'Li', now());
+INSERT INTO orders.stock (stock_id, variant_id, supplier_id, received, reserved, sold, starts_at)
+VALUES ('{VARIANT}', '{VARIANT}', '{SUPPLIER}', 10, 0, 1, NULL), ('{SLOT}', '{VARIANT}', '{SUPPLIER}', 5, 0, 0, now());
 INSERT INTO orders.orders (order_id, order_no, buyer_ref, placed_by, storefront_id, creator_id, state, payment_mode,
                            currency, payable, placement, ship_to, placed_at, events, ledger_events)
 VALUES ('{ORDER}', 'W1', 'b', 'driver', '{STOREFRONT}', '{CREATOR}', 'FULFILLED', 'cod', 'CNY', 12900, '{{}}', '{{}}',
@@ -73,6 +75,7 @@ def events() -> list[Raw]:
     collected = {"collection_id": "c1", "shipment_id": PARCEL, "carrier": "sandbox", "collected": DUE}
     return records(
         (StockAdjusted, VARIANT, {"variant_id": VARIANT, "delta": 10}),
+        (SlotOpened, SLOT, {"slot_id": SLOT, "capacity": 5}),
         (OrderPlaced, ORDER, placed),
         (OrderConfirmed, ORDER, placed),
         (ShipmentDelivered, PARCEL, {}),
