@@ -75,10 +75,16 @@ def take(order: Placed, free: dict[StockId, int]) -> None:
     needed = pieces(order)
     if short := {stock_id for stock_id, count in needed.items() if count > free.get(stock_id, 0)}:
         lacking = [line for line in order.lines if line.stock_id in short]
-        raise _refuse([_short(line, needed, free) for line in lacking], full=all(line.slot_id for line in lacking))
+        code, advice = _LACK[all(line.slot_id for line in lacking)]
+        raise Rejected(code, f"{advice}; nothing was reserved.", lines=[_short(line, needed, free) for line in lacking])
     for stock_id, count in needed.items():
         free[stock_id] -= count
 
+
+_LACK = {  # by whether only slots lack places
+    True: ("slot_full", "Choose another slot, or fewer places"),
+    False: ("out_of_stock", "Lower the quantity or leave the lines out"),
+}
 
 Bought = dict[tuple[str, StockId], int]  # pieces of hot variants and slots by buyer
 
@@ -101,12 +107,6 @@ def count_share(order: Placed, bought: Bought, rules: Rules) -> None:
 
 def _is_slot_of(stock: Stock, line: Line) -> bool:
     return stock.is_slot and stock.variant_id == line.listing.variant_id
-
-
-def _refuse(lines: list[dict[str, Any]], *, full: bool) -> Rejected:
-    if full:
-        return Rejected("slot_full", "Choose another slot, or fewer places; nothing was reserved.", lines=lines)
-    return Rejected("out_of_stock", "Lower the quantity or leave the lines out; nothing was reserved.", lines=lines)
 
 
 def _short(line: Line, needed: Mapping[StockId, int], free: Mapping[StockId, int]) -> dict[str, Any]:
