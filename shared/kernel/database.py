@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -24,6 +24,7 @@ else:  # the classes are generic in the stubs only
 Row = asyncpg.Record
 UniqueViolation = asyncpg.UniqueViolationError
 LockNotAvailable = asyncpg.LockNotAvailableError
+NotWhole = asyncpg.DivisionByZeroError  # of `Writes(whole=...)`: nothing was written
 
 ATTEMPTS = 3  # 40P01 and 40001 heal at the second try; a fourth would pass the caller's deadline of 3 s
 COMMAND_SECONDS = 10.0  # without it a black-holed pool stays wedged for the kernel's TCP timeout, 15 minutes
@@ -175,16 +176,19 @@ class Writes:
     """Statements over arrays as one, a single round trip: `Writes(orders=_ORDERS, lines=_LINES)`.
 
     Each counts its own arrays from `$1`. All see the same snapshot, so none may build on what another has written; of
-    one that ends with `RETURNING` the rows are counted. Arrays of plain types (`_PLAIN`) go as one text each: asyncpg
-    takes 0.6 µs an element to write an array, which was a fifth of what an order took (bench, row intake).
+    one that ends with `RETURNING` the rows are counted. Those in `whole` write a row for each of their own, or nothing
+    is written and `NotWhole` raised, also without a transaction. Arrays of plain types (`_PLAIN`) go as one text each:
+    asyncpg takes 0.6 µs an element to write an array, which was a fifth of what an order took (bench, row intake).
     """
 
-    def __init__(self, **statements: str) -> None:
+    def __init__(self, *, whole: Sequence[str] = (), **statements: str) -> None:
         self._plain: dict[str, list[bool]] = {}
+        self._first: dict[str, str] = {}  # parameter of each statement
         parts = [f"{name} AS ({self._numbered(name, sql)})" for name, sql in statements.items()]
         counted = [name for name, sql in statements.items() if "RETURNING" in sql]
-        counts = ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name in counted)  # noqa: S608 - our own names
-        self.sql = f"WITH {', '.join(parts)} SELECT {counts or '1'}"
+        counts = [f"(SELECT count(*) FROM {name}) AS {name}" for name in counted]  # noqa: S608 - our own names
+        counts += [f"1 / ((SELECT count(*) FROM {name}) = cardinality({self._first[name]}))::int" for name in whole]  # noqa: S608
+        self.sql = f"WITH {', '.join(parts)} SELECT {', '.join(counts) or '1'}"
 
     def _numbered(self, name: str, sql: str) -> str:
         before = sum(map(len, self._plain.values()))
@@ -195,6 +199,7 @@ class Writes:
             as_text = "::text" if types[int(found[1])] in _PLAIN else ""
             return f"${int(found[1]) + before}{as_text}"
 
+        self._first[name] = _PARAMETER.sub(shift, f"$1::{types[1]}[]")
         return _PARAMETER.sub(shift, sql)
 
     async def run(self, tx: Tx, **rows: list[tuple[Any, ...]]) -> Row:

@@ -3,6 +3,9 @@
 A few writers, each on a connection of its own, take what waits and decide it in one transaction. While they are busy
 the next batch gathers by itself, so a lone request never waits for company and a crowd never waits for a lone
 request's disk. What cannot be decided in time is refused with a word on when to come back, never kept.
+
+A transaction is four round trips, which is most of what a lone request costs. A few requests may be decided `at_once`
+instead: one look and one statement, which commits by itself if nothing has moved in between, and else leaves nothing.
 """
 
 from __future__ import annotations
@@ -34,9 +37,16 @@ BURST_SECONDS = 0.1  # of the capped rate that may come at once: requests never 
 SMOOTH = 0.2  # weight of the newest batch in the measured rate
 PATIENCE_MS, ALONE_MS = 1_000, 50  # waits for a lock: of a batch, and of one alone after the batch has waited
 
+FEW = 4  # requests that are worth trying without a transaction: of more, each pays little for its round trips
+CROWDED_SECONDS = 0.1  # for which nothing is tried at once after somebody else moved what it built on
+
 log = structlog.get_logger(__name__)
 Commit = Callable[[Tx, Sequence[A]], Awaitable[Sequence[B | Exception]]]
 Connect = Callable[[], Awaitable[Tx]]
+
+
+class Contended(Exception):
+    """What was to be decided at once needs a transaction; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +89,14 @@ class GroupCommit(Generic[A, B]):
     """`commit` gets a transaction and what was asked, and returns an answer or an exception each, in order.
 
     What `commit` raises undoes the whole batch: a fault that may pass runs it again, anything else runs each alone,
-    so that only the one it lies in is refused with it.
+    so that only the one it lies in is refused with it. `at_once` gets a connection without a transaction, and answers
+    as `commit` would or raises `Contended`.
     """
 
     connect: Connect
     commit: Commit[A, B]
     limits: Limits = field(default_factory=Limits)
+    at_once: Commit[A, B] | None = None
     _pending: deque[_Waiting[A, B]] = field(default_factory=deque)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _named: dict[object, asyncio.Future[B]] = field(default_factory=dict)
@@ -174,7 +186,7 @@ class GroupCommit(Generic[A, B]):
                 self._pending.popleft().refuse(_late())
 
     async def _write(self) -> None:
-        writer = _Writer(self.connect, self.commit)
+        writer = _Writer(self.connect, self.commit, self.at_once)
         try:
             while True:
                 batch = await self._take()
@@ -248,7 +260,9 @@ class _Writer(Generic[A, B]):
 
     connect: Connect
     commit: Commit[A, B]
+    at_once: Commit[A, B] | None
     _connection: Tx | None = None
+    _crowded_until: float = 0.0  # loop time
 
     async def decide(self, asked: Sequence[A], due: float, patience_ms: int = PATIENCE_MS) -> Sequence[B | Exception]:
         """Decide in one transaction, again and again until `due` (loop time) while what fails may pass by itself."""
@@ -269,13 +283,24 @@ class _Writer(Generic[A, B]):
             self._connection = await self.connect()
         connection = self._connection
         try:
-            await connection.execute(f"BEGIN; SET LOCAL lock_timeout = {patience_ms}")
-            answers = await self.commit(connection, asked)
-            await connection.execute("COMMIT")
+            if (answers := await self._at_once(connection, asked)) is None:
+                await connection.execute(f"BEGIN; SET LOCAL lock_timeout = {patience_ms}")
+                answers = await self.commit(connection, asked)
+                await connection.execute("COMMIT")
         except BaseException as error:
             await self._undo(connection, error)
             raise
         return answers
+
+    async def _at_once(self, connection: Tx, asked: Sequence[A]) -> Sequence[B | Exception] | None:
+        now = asyncio.get_running_loop().time()
+        if self.at_once is None or len(asked) > FEW or now < self._crowded_until:
+            return None
+        try:
+            return await self.at_once(connection, asked)
+        except Contended:
+            self._crowded_until = now + CROWDED_SECONDS
+            return None
 
     async def _undo(self, connection: Tx, error: BaseException) -> None:
         if isinstance(error, Rejected | Transient) and not connection.is_closed():

@@ -14,7 +14,7 @@ PAUSE_SECONDS = 1.0  # between two announcements of one variant; shop pages live
 
 
 class Stock(NamedTuple):
-    """A locked stock row; sellable = received - reserved - sold. A slot's `received` is its capacity."""
+    """A stock row; sellable = received - reserved - sold. A slot's `received` is its capacity."""
 
     stock_id: StockId
     variant_id: VariantId
@@ -27,6 +27,7 @@ class Stock(NamedTuple):
     events: int = 0
     rested: bool = True  # the last announcement is PAUSE_SECONDS or more ago, by the database's clock
     begun: bool = False  # a slot whose time has come, by the database's clock
+    version: str = "0"  # of the row, where it was read without a lock
 
     @property
     def is_slot(self) -> bool:

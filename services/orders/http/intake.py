@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -25,7 +25,7 @@ from shared.contracts.values import Money, PaymentId
 from shared.kernel import database
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
-from shared.kernel.group_commit import GroupCommit
+from shared.kernel.group_commit import PATIENCE_MS, GroupCommit
 from shared.kernel.http import Ask, Call, Routes, problems
 from shared.kernel.http.edge import stored_response
 from shared.kernel.idempotency import Answer, Decided, Key
@@ -66,7 +66,9 @@ class Desk:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._intake = Intake(lambda: settings.rules)
-        self._group: GroupCommit[Request, intake.Answer] = GroupCommit(self._connect, self._take, settings.limits)
+        self._group: GroupCommit[Request, intake.Answer] = GroupCommit(
+            self._connect, self._intake.take_orders, settings.limits, self._intake.take_at_once
+        )
 
     @asynccontextmanager
     async def running(self, _app: FastAPI | None = None) -> AsyncIterator[None]:
@@ -114,10 +116,8 @@ class Desk:
 
     async def _connect(self) -> Tx:
         settings, name = self._settings, f"{self._settings.process}-intake"
-        return await database.connect(settings.dsn, settings.service, name, **database.PLANNED_ONCE)
-
-    async def _take(self, tx: Tx, requests: Sequence[Request]) -> Sequence[intake.Answer]:
-        return await self._intake.take_orders(tx, requests)
+        patience = {"lock_timeout": f"{PATIENCE_MS}"}
+        return await database.connect(settings.dsn, settings.service, name, **database.PLANNED_ONCE, **patience)
 
 
 def _refusal(because: Cause, refusal: Rejected) -> Decided:

@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 from services.orders.domain.intake import Bought
 from services.orders.domain.order import Listing
 from services.orders.domain.risk import Histories
-from services.orders.domain.stock import StockId
-from services.orders.store import risk
-from shared.contracts.values import ListingId, Money, OrderId, Terms
+from services.orders.domain.stock import Stock, StockId
+from services.orders.store import risk, stock
+from shared.contracts.values import ListingId, Money, OrderId, Terms, VariantId
 from shared.kernel import idempotency
 from shared.kernel.database import Row, Tx, columns
 from shared.kernel.errors import Rejected
@@ -54,6 +54,7 @@ _LISTINGS = """
 _MOMENT = f"""
     SELECT now() AS now, (SELECT sum(changes) FROM shelf_changes)::bigint AS changes,
            CASE WHEN row_number() OVER () = 1 THEN ({risk.FIND.format(buyers="$4", regions="$5")}) END AS histories,
+           CASE WHEN row_number() OVER () = 1 THEN ({stock.READ.format(ids="$6")}) END AS stock,
            known.*
       FROM (SELECT) AS moment LEFT JOIN ({idempotency.FIND}) AS known ON true
 """  # noqa: S608 - made of constants
@@ -61,22 +62,28 @@ _MOMENT = f"""
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Where a batch begins: the database's time, how often mirrors have changed, what was decided before by place, and
-    what became of cash on delivery."""
+    """Where a batch begins: the database's time, how often mirrors have changed, what was decided before by place, what
+    became of cash on delivery, and stock as far as it was asked for, unlocked."""
 
     now: datetime
     changes: int
     known: Mapping[int, Decided | Rejected]
     histories: Histories
+    stock: Mapping[StockId, Stock]
 
 
-async def begin(tx: Tx, keys: Sequence[Key], cash: Sequence[tuple[str, str]] = ()) -> Moment:
+async def begin(
+    tx: Tx, keys: Sequence[Key], cash: Sequence[tuple[str, str]] = (), stock_ids: Collection[StockId] = ()
+) -> Moment:
     """The moment a batch is decided in, with what was decided under its keys before, and the histories of those who
     want to pay at the door: buyer and region."""
     buyers, regions = ({each[place] for each in cash} for place in (0, 1))
-    rows = await tx.fetch(_MOMENT, *columns([key.row for key in keys], 3), list(buyers), list(regions))
+    whose = list(buyers), list(regions), list(stock_ids)
+    rows = await tx.fetch(_MOMENT, *columns([key.row for key in keys], 3), *whose)
     known = idempotency.decided(keys, [row for row in rows if row["place"] is not None])
-    return Moment(rows[0]["now"], rows[0]["changes"], known, risk.histories(rows[0]["histories"]))
+    first = rows[0]
+    histories, pieces = risk.histories(first["histories"]), stock.read(first["stock"])
+    return Moment(first["now"], first["changes"], known, histories, pieces)
 
 
 _REPLAY = "SELECT order_id, placement, expires_at, touch FROM orders WHERE order_id = ANY($1::uuid[])"
@@ -131,7 +138,7 @@ class ShelfMemory:
         """The listings as of this moment."""
         if moment.changes > self._changes or len(self._kept) > MOST_KEPT:
             self._changes, self._kept = moment.changes, {}
-        known = self._known(wanted, moment)
+        known = self.known(wanted, moment)
         missing = [one for one in wanted if one not in known]
         if not missing:
             return Found(known, frozenset(), frozenset())
@@ -145,7 +152,12 @@ class ShelfMemory:
             unknown=frozenset(row["listing_id"] for row in rows if not row["known"]),
         )
 
-    def _known(self, wanted: Collection[ListingId], moment: Moment) -> dict[ListingId, Listing]:
+    def variant(self, listing: ListingId) -> VariantId | None:
+        """The variant of a listing that was read before, however long ago: it is the listing's for good."""
+        return kept.listing.variant_id if (kept := self._kept.get(listing)) else None
+
+    def known(self, wanted: Collection[ListingId], moment: Moment) -> dict[ListingId, Listing]:
+        """Those of them that are remembered as of this moment."""
         if moment.changes != self._changes:
             return {}
         kept, now = self._kept, moment.now

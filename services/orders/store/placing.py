@@ -10,7 +10,8 @@ from services.orders.domain.order import Placed
 from services.orders.store import risk, stock
 from shared.contracts.event import Cause
 from shared.kernel import idempotency, outbox, timers
-from shared.kernel.database import LockNotAvailable, Tx, Writes
+from shared.kernel.database import LockNotAvailable, NotWhole, Tx, Writes
+from shared.kernel.group_commit import Contended
 from shared.kernel.idempotency import Decided, Key, KeyTaken
 from shared.kernel.outbox import Sealed
 
@@ -20,16 +21,16 @@ _ORDERS = """
                         confirmed_at, expires_at, events, personal_events, traceparent, correlation_id, touch,
                         cod_risk)
     SELECT order_id, order_no, buyer_ref, placed_by, storefront_id, creator_id, state, payment_mode, payment_id,
-           currency, payable, placement::json, ship_to::json, code_hash, loadtest, now(),
-           CASE WHEN expires_at IS NULL THEN now() END, expires_at, events, personal_events, traceparent,
+           currency, payable, placement::json, ship_to::json, code_hash, loadtest, placed_at,
+           CASE WHEN expires_at IS NULL THEN placed_at END, expires_at, events, personal_events, traceparent,
            correlation_id, touch, cod_risk::jsonb
       FROM unnest($1::uuid[], $2::name[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::name[], $8::name[],
                   $9::uuid[], $10::name[], $11::bigint[], $12::text[], $13::text[], $14::bytea[], $15::bool[],
                   $16::timestamptz[], $17::int[], $18::int[], $19::name[], $20::name[], $21::name[],
-                  $22::text[])
+                  $22::text[], $23::timestamptz[])
            AS n (order_id, order_no, buyer_ref, placed_by, storefront_id, creator_id, state, payment_mode, payment_id,
                  currency, payable, placement, ship_to, code_hash, loadtest, expires_at, events, personal_events,
-                 traceparent, correlation_id, touch, cod_risk)
+                 traceparent, correlation_id, touch, cod_risk, placed_at)
 """
 _SUPPLIER_ORDERS = """
     INSERT INTO supplier_orders (supplier_order_id, order_id, supplier_id, state, cod_amount)
@@ -50,16 +51,17 @@ _PAYMENTS = """
     SELECT payment_id, order_id, 'PENDING', due, currency
       FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::name[]) AS n (payment_id, order_id, due, currency)
 """
-_WRITES = Writes(
-    keys=idempotency.KEEP,
-    orders=_ORDERS,
-    supplier_orders=_SUPPLIER_ORDERS,
-    lines=_LINES,
-    payments=_PAYMENTS,
-    timers=timers.SCHEDULE,
-    stock=stock.SAVE,
-    outbox=outbox.APPEND,
-)
+_TABLES = {
+    "keys": idempotency.KEEP,
+    "orders": _ORDERS,
+    "supplier_orders": _SUPPLIER_ORDERS,
+    "lines": _LINES,
+    "payments": _PAYMENTS,
+    "timers": timers.SCHEDULE,
+    "outbox": outbox.APPEND,
+}
+_WRITES = Writes(**_TABLES, stock=stock.SAVE)
+_AT_ONCE = Writes(whole=("stock", "keys"), **_TABLES, stock=stock.SAVE_UNMOVED)
 
 
 class NewOrder(NamedTuple):
@@ -82,16 +84,18 @@ async def write(
     reminders: list[tuple[Any, ...]],
     stock_rows: list[tuple[Any, ...]],
     events: Sequence[Sealed],
+    at_once: bool = False,
 ) -> None:
-    """All of a batch in one round trip.
+    """All of a batch in one round trip; `at_once` without a transaction, of stock that was read without a lock.
 
     Raises:
-        KeyTaken: a key was taken since it was looked for; nothing may stay.
+        Contended: at once: stock or a key has moved since it was read, and nothing was written.
+        KeyTaken: in a transaction: a key was taken since it was looked for; nothing may stay.
         Rejected: `in_progress` when another transaction holds a key for longer than this one may wait.
     """
     placed = [new.order for new in orders]
     try:
-        written = await _WRITES.run(
+        written = await (_AT_ONCE if at_once else _WRITES).run(
             tx,
             keys=idempotency.rows(decided),
             orders=[_order_row(new) for new in orders],
@@ -104,6 +108,8 @@ async def write(
         )
     except LockNotAvailable:
         raise idempotency.in_progress() from None
+    except NotWhole:
+        raise Contended from None
     if written["keys"] != len(decided):
         raise KeyTaken("a key was taken while its request was decided")
 
@@ -133,6 +139,7 @@ def _order_row(new: NewOrder) -> tuple[Any, ...]:
         new.because.correlation_id,
         order.origin.touch,
         risk.reason(order.risk),
+        order.placed_at,
     )
 
 

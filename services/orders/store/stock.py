@@ -23,6 +23,19 @@ async def lock(tx: Tx, wanted: Collection[StockId]) -> dict[StockId, Stock]:
     return _by_id(await tx.fetch(_LOCK, sorted(wanted), timedelta(seconds=PAUSE_SECONDS)))
 
 
+# Read with something else, as one value: the version tells a writer without a lock whether a row is still the same.
+READ = f"""
+    SELECT jsonb_agg(jsonb_build_array({_COLUMNS}, announced_at <= now() - interval '{PAUSE_SECONDS} seconds',
+                                       coalesce(starts_at <= now(), false), xmin::text))
+      FROM stock WHERE stock_id = ANY({{ids}}::uuid[])
+"""  # noqa: S608 - made of constants
+
+
+def read(found: Sequence[Sequence[Any]] | None) -> dict[StockId, Stock]:
+    """What `READ` found; no rows are None."""
+    return {row[0]: Stock(*row) for row in found or ()}
+
+
 _LOCK_FREE = f"{_LOCK} SKIP LOCKED"
 
 
@@ -58,25 +71,31 @@ async def open_slots(tx: Tx, slots: Sequence[SlotState]) -> None:
     await tx.execute(_OPEN, *columns(rows, 5))
 
 
-SAVE = """
+_SAVE = """
     UPDATE stock s
        SET received = n.received, reserved = n.reserved, sold = n.sold, short = n.short, events = n.events,
            announced = n.announced, announced_at = CASE WHEN n.told THEN now() ELSE s.announced_at END
       FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::int[], $7::name[],
-                  $8::bool[]) AS n (stock_id, received, reserved, sold, short, events, announced, told)
-     WHERE s.stock_id = n.stock_id
+                  $8::bool[], $9::name[])
+           AS n (stock_id, received, reserved, sold, short, events, announced, told, version)
 """
-
-
-async def save(tx: Tx, stock: Sequence[Stock], announced: Collection[StockId]) -> None:
-    """Write rows that this transaction has locked; `announced` are those whose availability was told just now."""
-    await tx.execute(SAVE, *columns(rows(stock, announced), 8))
+SAVE = f"{_SAVE} WHERE s.stock_id = n.stock_id"  # rows that this transaction has locked
+# Rows that were read without a lock, where they are still the same; nobody who holds one is waited for.
+SAVE_UNMOVED = f"""
+    {_SAVE}
+     CROSS JOIN LATERAL (SELECT stock_id FROM stock
+                          WHERE stock_id = n.stock_id AND xmin::text = n.version FOR UPDATE SKIP LOCKED) AS still
+     WHERE s.stock_id = still.stock_id RETURNING 1
+"""  # noqa: S608 - made of a constant
 
 
 def rows(stock: Sequence[Stock], announced: Collection[StockId]) -> list[tuple[Any, ...]]:
-    """What `SAVE` takes."""
+    """What `SAVE` takes; `announced` are those whose availability is told just now."""
     return [
-        (s.stock_id, s.received, s.reserved, s.sold, s.short, s.events, s.announced, s.stock_id in announced)
+        (
+            *(s.stock_id, s.received, s.reserved, s.sold, s.short, s.events, s.announced),
+            *(s.stock_id in announced, s.version),
+        )
         for s in stock
     ]
 

@@ -22,6 +22,7 @@ STATEMENTS = {
     "what buyers hold": store._BOUGHT,
     "stock": stock._LOCK,
     "everything": placing._WRITES.sql,
+    "everything, at once": placing._AT_ONCE.sql,
     "an order's row": lifecycle._LOCK,
     "expired keys": idempotency._SWEEP,
 }

@@ -28,6 +28,7 @@ from shared.contracts.values import OrderId, SlotId
 from shared.kernel import timers
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
+from shared.kernel.group_commit import Contended
 from shared.kernel.idempotency import Decided, Key
 from shared.kernel.ids import age_seconds, new_id
 from shared.kernel.outbox import Sealed
@@ -91,8 +92,7 @@ class Intake:
             KeyTaken: undo everything and call again.
             Rejected: `in_progress` for all, of which one's key is held by another transaction.
         """
-        cash = [(each.order.buyer_ref, each.order.ship_to.region) for each in requests if each.order.payment == "cod"]
-        moment = await store.begin(tx, [request.key for request in requests], cash)
+        moment = await store.begin(tx, [request.key for request in requests], _cash(requests))
         fresh = [request for place, request in enumerate(requests) if place not in moment.known]
         decided = iter(await self._decide(tx, fresh, moment) if fresh else [])
         replays = await self._replays(tx, moment.known.values())
@@ -100,6 +100,32 @@ class Intake:
             _again(moment.known[place], replays) if place in moment.known else next(decided)
             for place in range(len(requests))
         ]
+
+    async def take_at_once(self, tx: Tx, requests: Sequence[Request]) -> list[Answer]:
+        """The same on a connection without a transaction, in two statements: look, and write if nothing has moved.
+
+        Raises:
+            Contended: it needs a transaction; nothing was written.
+            Rejected: `in_progress`, as `take_orders`.
+        """
+        rules, stock_ids = self.rules(), self._stock_ids(requests)
+        if stock_ids is None or not rules.hot.isdisjoint(stock_ids):
+            raise Contended
+        moment = await store.begin(tx, [request.key for request in requests], _cash(requests), stock_ids)
+        wanted = {line.listing_id for each in requests for line in each.order.lines}
+        listings = self.memory.known(wanted, moment)
+        if moment.known or len(listings) < len(wanted):
+            raise Contended
+        shelf = Shelf(listings, frozenset(), moment.now, moment.histories)
+        tried = [_attempt(each.order, shelf, rules) for each in requests]
+        rows = _rows(tried, moment.stock)
+        return await _write(tx, requests, [_take(each, rows, {}, rules) for each in tried], rows.stock, at_once=True)
+
+    def _stock_ids(self, requests: Sequence[Request]) -> set[StockId] | None:
+        """What these reserve; None when a listing is not remembered."""
+        lines = [line for each in requests for line in each.order.lines]
+        found = {line.slot_id or self.memory.variant(line.listing_id) for line in lines}
+        return None if None in found else {each for each in found if each}
 
     async def _decide(self, tx: Tx, requests: Sequence[Request], moment: Moment) -> list[Answer]:
         rules = self.rules()
@@ -117,6 +143,11 @@ class Intake:
         return {order_id: Agreed(row["placement"], row["expires_at"], row["touch"]) for order_id, row in found.items()}
 
 
+def _cash(requests: Sequence[Request]) -> list[tuple[str, str]]:
+    """Who wants to pay at the door, and where."""
+    return [(each.order.buyer_ref, each.order.ship_to.region) for each in requests if each.order.payment == "cod"]
+
+
 def _again(known: Decided | Rejected, replays: Mapping[str, Agreed]) -> Answer:
     if isinstance(known, Rejected):
         return known
@@ -132,7 +163,7 @@ def _attempt(asked: PlaceOrder, shelf: Shelf, rules: Rules) -> Placed | Rejected
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The locked stock rows, and what is free of each as orders take their pieces in turn; `coming`: not here yet."""
+    """Stock rows, and what is free of each as orders take their pieces in turn; `coming`: not here yet."""
 
     stock: Mapping[StockId, Stock]
     free: dict[StockId, int]
@@ -140,11 +171,14 @@ class _Rows:
 
 
 async def _locked(tx: Tx, tried: Sequence[Placed | Rejected]) -> _Rows:
-    lines = [line for each in tried if isinstance(each, Placed) for line in each.lines]
-    rows = await stock_store.lock(tx, {line.stock_id for line in lines}) if lines else {}
-    unknown = {slot for line in lines if (slot := line.slot_id) and slot not in rows}
-    free = {stock_id: each.orderable for stock_id, each in rows.items()}
-    return _Rows(rows, free, {slot for slot in unknown if _is_young(slot)})
+    wanted = {line.stock_id for each in tried if isinstance(each, Placed) for line in each.lines}
+    return _rows(tried, await stock_store.lock(tx, wanted) if wanted else {})
+
+
+def _rows(tried: Sequence[Placed | Rejected], stock: Mapping[StockId, Stock]) -> _Rows:
+    slots = [slot for each in tried if isinstance(each, Placed) for line in each.lines if (slot := line.slot_id)]
+    free = {stock_id: each.orderable for stock_id, each in stock.items()}
+    return _Rows(stock, free, {slot for slot in slots if slot not in stock and _is_young(slot)})
 
 
 async def _bought(tx: Tx, tried: Sequence[Placed | Rejected], hot: Collection[StockId]) -> Bought:
@@ -187,7 +221,12 @@ def _is_young(identifier: str) -> bool:
 
 
 async def _write(
-    tx: Tx, requests: Sequence[Request], tried: Sequence[Placed | Rejected], rows: Mapping[StockId, Stock]
+    tx: Tx,
+    requests: Sequence[Request],
+    tried: Sequence[Placed | Rejected],
+    rows: Mapping[StockId, Stock],
+    *,
+    at_once: bool = False,
 ) -> list[Answer]:
     """All that follows from what was decided, in one statement; what is told, in it as well."""
     answers: list[Answer] = []
@@ -215,6 +254,7 @@ async def _write(
             reminders=[*_expiries(orders), *moved.reminders],
             stock_rows=moved.rows,
             events=[*events, *moved.events],
+            at_once=at_once,
         )
     return answers
 

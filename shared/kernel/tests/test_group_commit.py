@@ -12,7 +12,7 @@ import pytest
 from shared.kernel import database
 from shared.kernel.database import Database, Tx
 from shared.kernel.errors import Rejected, Transient
-from shared.kernel.group_commit import GroupCommit, Limits
+from shared.kernel.group_commit import CROWDED_SECONDS, FEW, Contended, GroupCommit, Limits
 from shared.kernel.testing import MakeDatabase
 
 Group = GroupCommit[str, str]
@@ -31,13 +31,14 @@ async def db(make_database: MakeDatabase) -> Database:
 class Bench:
     """A group over the table `marks`; a mark that begins with a code is answered by that refusal."""
 
-    def __init__(self, db: Database, limits: Limits) -> None:
+    def __init__(self, db: Database, limits: Limits, *, at_once: bool = False) -> None:
         self.db = db
         self.batches: list[list[str]] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.trouble: Callable[[Sequence[str]], Exception | None] = lambda _: None
-        self.group: Group = GroupCommit(self._connect, self._commit, limits)
+        self.tried: list[list[str]] = []
+        self.group: Group = GroupCommit(self._connect, self._commit, limits, self._at_once if at_once else None)
 
     async def _connect(self) -> Tx:
         return await database.connect(self.db.dsn, "orders", "bench")
@@ -51,6 +52,14 @@ class Bench:
             raise error
         return [Rejected("no", mark) if mark.startswith("no") else f"<{mark}>" for mark in marks]
 
+    async def _at_once(self, connection: Tx, marks: Sequence[str]) -> Sequence[str | Exception]:
+        assert not connection.is_in_transaction()
+        self.tried.append(list(marks))
+        if "crowd" in marks:
+            raise Contended
+        await connection.execute("INSERT INTO marks (mark) SELECT unnest($1::text[])", marks)
+        return [f"<{mark}> at once" for mark in marks]
+
     async def kept(self) -> set[str]:
         return {row["mark"] for row in await self.db.pool.fetch("SELECT mark FROM marks")}
 
@@ -59,8 +68,8 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(db: Database, **limits: Any) -> AsyncIterator[Bench]:
-    made = Bench(db, Limits(**limits))
+async def bench(db: Database, *, at_once: bool = False, **limits: Any) -> AsyncIterator[Bench]:
+    made = Bench(db, Limits(**limits), at_once=at_once)
     async with made.group.running():
         yield made
 
@@ -153,3 +162,30 @@ async def test_stopping_decides_what_was_asked(db: Database) -> None:
         asked = asyncio.create_task(here.group.submit("last", "last"))
         await asyncio.sleep(0)
     assert await asked == "<last>"
+
+
+async def test_few_are_decided_at_once_and_many_in_a_transaction(db: Database) -> None:
+    async with bench(db, at_once=True) as here:
+        assert await here.ask("a", "b") == ["<a> at once", "<b> at once"]
+        many = [str(number) for number in range(FEW + 1)]
+        assert await here.ask(*many) == [f"<{mark}>" for mark in many]
+    assert (here.tried, here.batches) == ([["a", "b"]], [many])
+
+
+async def test_what_cannot_be_decided_at_once_is_decided_in_a_transaction_and_so_is_what_comes_soon_after(
+    db: Database,
+) -> None:
+    async with bench(db, at_once=True) as here:
+        assert await here.ask("crowd") == ["<crowd>"]
+        soon = await asyncio.gather(*(here.ask(mark) for mark in "ab"))  # a writer may not have seen the crowd
+        await asyncio.sleep(CROWDED_SECONDS)
+        assert await here.ask("c") == ["<c> at once"]
+    assert {answer.removesuffix(" at once") for (answer,) in soon} == {"<a>", "<b>"}
+    assert await here.kept() == {"crowd", "a", "b", "c"}
+
+
+async def test_a_connection_lost_at_once_is_replaced(db: Database) -> None:
+    async with bench(db, at_once=True) as here:
+        await here.ask("a")
+        await db.pool.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bench'")
+        assert await here.ask("b") == ["<b> at once"]

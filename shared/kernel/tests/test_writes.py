@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.kernel.database import Database, Writes
+from shared.kernel.database import Database, NotWhole, Writes
 from shared.kernel.testing import MakeDatabase
 
 WRITES = Writes(
@@ -48,3 +48,18 @@ async def test_a_word_that_would_need_quotes_is_refused(db: Database, word: str)
     async with db.transaction() as tx:
         with pytest.raises(ValueError, match="quotes"):
             await WRITES.run(tx, words=[(word, 1, True)])
+
+
+async def test_what_is_to_be_whole_is_written_whole_or_not_at_all_without_a_transaction(db: Database) -> None:
+    whole = Writes(
+        whole=("words",),
+        texts="INSERT INTO texts SELECT * FROM unnest($1::uuid[], $2::text[])",
+        words="INSERT INTO words SELECT * FROM unnest($1::name[], $2::bigint[]) ON CONFLICT DO NOTHING RETURNING 1",
+    )
+    async with db.pool.acquire() as connection:
+        await whole.run(connection, words=[("one", 1), ("two", 2)], texts=[(ID, "x")])
+        with pytest.raises(NotWhole):
+            await whole.run(connection, words=[("three", 3), ("one", 1)], texts=[(ID, "y")])
+        await whole.run(connection)
+    assert await db.pool.fetchval("SELECT string_agg(word, ' ' ORDER BY word) FROM words") == "one two"
+    assert await db.pool.fetchval("SELECT string_agg(content, ' ') FROM texts") == "x"
