@@ -4,7 +4,7 @@ A few writers, each on a connection of its own, take what waits and decide it in
 the next batch gathers by itself, so a lone request never waits for company and a crowd never waits for a lone
 request's disk. What cannot be decided in time is refused with a word on when to come back, never kept.
 
-A transaction is four round trips, which is most of what a lone request costs. A few requests may be decided `at_once`
+A transaction takes five round trips, most of what a lone request costs. A few requests may be decided `at_once`
 instead: one look and one statement, which commits by itself if nothing has moved in between, and else leaves nothing.
 """
 
