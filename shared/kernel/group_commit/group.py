@@ -3,9 +3,6 @@
 A few writers, each on a connection of its own, take what waits and decide it in one transaction. While they are busy
 the next batch gathers by itself, so a lone request never waits for company and a crowd never waits for a lone
 request's disk. What cannot be decided in time is refused with a word on when to come back, never kept.
-
-A transaction takes five round trips, most of what a lone request costs. A few requests may be decided `at_once`
-instead: one look and one statement, which commits by itself if nothing has moved in between, and else leaves nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -21,32 +18,22 @@ from typing import Generic, TypeVar
 import structlog
 
 from shared.kernel import observe
-from shared.kernel.database import Tx, is_transient
+from shared.kernel.database import is_transient
 from shared.kernel.errors import Rejected, Transient
 from shared.kernel.failpoints import failpoint
+from shared.kernel.group_commit.writer import ALONE_MS, Commit, Connect, Writer
 
 A = TypeVar("A")
 B = TypeVar("B")
 
-PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.02, 0.5  # before the next try: a deadlock has passed, a restart takes a second
 WRITERS = 2  # while one waits for the disk the other decides; a third only makes batches smaller (decision 6)
 GATHER_SECONDS = 0.01  # how long a batch grows at most while another is under way: about as long as that one takes
 ENOUGH = 32  # orders that are worth a transaction beside another: what one costs PostgreSQL beyond them is then a fifth
 SWEEP_SECONDS = 0.1  # how late a waiting request may learn that its time is over
 BURST_SECONDS = 0.1  # of the capped rate that may come at once: requests never come evenly
 SMOOTH = 0.2  # weight of the newest batch in the measured rate
-PATIENCE_MS, ALONE_MS = 1_000, 50  # waits for a lock: of a batch, and of one alone after the batch has waited
-
-FEW = 4  # requests that are worth trying without a transaction: of more, each pays little for its round trips
-CROWDED_SECONDS = 0.1  # for which nothing is tried at once after somebody else moved what it built on
 
 log = structlog.get_logger(__name__)
-Commit = Callable[[Tx, Sequence[A]], Awaitable[Sequence[B | Exception]]]
-Connect = Callable[[], Awaitable[Tx]]
-
-
-class Contended(Exception):
-    """What was to be decided at once needs a transaction; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +173,7 @@ class GroupCommit(Generic[A, B]):
                 self._pending.popleft().refuse(_late())
 
     async def _write(self) -> None:
-        writer = _Writer(self.connect, self.commit, self.at_once)
+        writer = Writer(self.connect, self.commit, self.at_once)
         try:
             while True:
                 batch = await self._take()
@@ -223,7 +210,7 @@ class GroupCommit(Generic[A, B]):
                     await self._settled.wait()
                     self._settled.clear()
 
-    async def _answer(self, writer: _Writer[A, B], batch: Sequence[_Waiting[A, B]]) -> None:
+    async def _answer(self, writer: Writer[A, B], batch: Sequence[_Waiting[A, B]]) -> None:
         try:
             answers = await writer.decide([each.asked for each in batch], batch[0].due)
         except Exception as error:
@@ -235,7 +222,7 @@ class GroupCommit(Generic[A, B]):
         failpoint("http.before_response")
         self._settle(batch, answers)
 
-    async def _answer_alone(self, writer: _Writer[A, B], one: _Waiting[A, B]) -> None:
+    async def _answer_alone(self, writer: Writer[A, B], one: _Waiting[A, B]) -> None:
         try:
             (answer,) = await writer.decide([one.asked], one.due, patience_ms=ALONE_MS)
         except Exception as error:
@@ -252,67 +239,6 @@ class GroupCommit(Generic[A, B]):
         now = asyncio.get_running_loop().time()
         measured = len(batch) / max(now - self._decided_at, 1e-6)
         self._rate, self._decided_at = self._rate + SMOOTH * (measured - self._rate), now
-
-
-@dataclass(slots=True)
-class _Writer(Generic[A, B]):
-    """One connection; a fault leaves none, so that nothing is asked of a connection in doubt."""
-
-    connect: Connect
-    commit: Commit[A, B]
-    at_once: Commit[A, B] | None
-    _connection: Tx | None = None
-    _crowded_until: float = 0.0  # loop time
-
-    async def decide(self, asked: Sequence[A], due: float, patience_ms: int = PATIENCE_MS) -> Sequence[B | Exception]:
-        """Decide in one transaction, again and again until `due` (loop time) while what fails may pass by itself."""
-        pause = PAUSE_SECONDS
-        async with asyncio.timeout_at(due):
-            while True:
-                try:
-                    return await self._decide(asked, patience_ms)
-                except Exception as error:
-                    if not is_transient(error):
-                        raise
-                    log.warning("a batch is decided again", error=repr(error), size=len(asked))
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, MOST_PAUSE_SECONDS)
-
-    async def _decide(self, asked: Sequence[A], patience_ms: int) -> Sequence[B | Exception]:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await self.connect()
-        connection = self._connection
-        try:
-            if (answers := await self._at_once(connection, asked)) is None:
-                await connection.execute(f"BEGIN; SET LOCAL lock_timeout = {patience_ms}")
-                answers = await self.commit(connection, asked)
-                await connection.execute("COMMIT")
-        except BaseException as error:
-            await self._undo(connection, error)
-            raise
-        return answers
-
-    async def _at_once(self, connection: Tx, asked: Sequence[A]) -> Sequence[B | Exception] | None:
-        now = asyncio.get_running_loop().time()
-        if self.at_once is None or len(asked) > FEW or now < self._crowded_until:
-            return None
-        try:
-            return await self.at_once(connection, asked)
-        except Contended:
-            self._crowded_until = now + CROWDED_SECONDS
-            return None
-
-    async def _undo(self, connection: Tx, error: BaseException) -> None:
-        if isinstance(error, Rejected | Transient) and not connection.is_closed():
-            await connection.execute("ROLLBACK")
-        else:
-            self.drop()
-
-    def drop(self) -> None:
-        """End the connection without a word to the server, which may not be listening."""
-        if self._connection is not None:
-            self._connection.terminate()
-            self._connection = None
 
 
 def _busy(seconds: int) -> Rejected:

@@ -1,0 +1,6 @@
+"""Group commit: what comes together is decided together, everyone gets their own answer."""
+
+from shared.kernel.group_commit.group import GroupCommit, Limits
+from shared.kernel.group_commit.writer import CROWDED_SECONDS, FEW, PATIENCE_MS, Contended
+
+__all__ = ["CROWDED_SECONDS", "FEW", "PATIENCE_MS", "Contended", "GroupCommit", "Limits"]
