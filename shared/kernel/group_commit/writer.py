@@ -62,7 +62,9 @@ class Writer(Generic[A, B]):
             self._connection = await self.connect()
         connection = self._connection
         try:
-            if (answers := await self._at_once(connection, asked)) is None:
+            calm = patience_ms == PATIENCE_MS and asyncio.get_running_loop().time() >= self._crowded_until
+            answers = await self._at_once(connection, asked) if calm else None
+            if answers is None:
                 await connection.execute(f"BEGIN; SET LOCAL lock_timeout = {patience_ms}")
                 answers = await self.commit(connection, asked)
                 await connection.execute("COMMIT")
@@ -72,13 +74,12 @@ class Writer(Generic[A, B]):
         return answers
 
     async def _at_once(self, connection: Tx, asked: Sequence[A]) -> Sequence[B | Exception] | None:
-        now = asyncio.get_running_loop().time()
-        if self.at_once is None or len(asked) > FEW or now < self._crowded_until:
+        if self.at_once is None or len(asked) > FEW:
             return None
         try:
             return await self.at_once(connection, asked)
         except Contended:
-            self._crowded_until = now + CROWDED_SECONDS
+            self._crowded_until = asyncio.get_running_loop().time() + CROWDED_SECONDS
             return None
 
     async def _undo(self, connection: Tx, error: BaseException) -> None:

@@ -57,6 +57,8 @@ class Bench:
         self.tried.append(list(marks))
         if "crowd" in marks:
             raise Contended
+        if (error := self.trouble(marks)) is not None:
+            raise error
         await connection.execute("INSERT INTO marks (mark) SELECT unnest($1::text[])", marks)
         return [f"<{mark}> at once" for mark in marks]
 
@@ -189,3 +191,11 @@ async def test_a_connection_lost_at_once_is_replaced(db: Database) -> None:
         await here.ask("a")
         await db.pool.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bench'")
         assert await here.ask("b") == ["<b> at once"]
+
+
+async def test_who_is_decided_alone_for_a_neighbours_sake_waits_for_locks_as_short_as_ever(db: Database) -> None:
+    async with bench(db, at_once=True) as here:
+        here.trouble = lambda marks: Rejected("in_progress") if "b" in marks else None
+        answers = await here.ask("a", "b", "c")
+    assert [type(answer) for answer in answers] == [str, Rejected, str]
+    assert (here.tried, here.batches) == ([["a", "b", "c"]], [["a"], ["b"], ["c"]])
