@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 
 import psutil
@@ -15,10 +17,13 @@ import psutil
 LOOPBACK = "127.0.0.1"
 POLL_SECONDS = 0.05  # short against the second or more that a server takes to start
 LEFTOVER_SECONDS = 30.0  # what a database may need for its last checkpoint
+FREE_PORTS = range(28_200, 32_768)  # below those that Linux gives to whoever connects, above the demo's
 LOG_TAIL_LINES = 4  # what fits into one error message
 LOG_MAX_BYTES = 50_000_000  # a log that has grown beyond it is rotated once, at the next start
 
 Progress = Callable[[str], None]
+
+_free_ports = cycle(random.sample(FREE_PORTS, len(FREE_PORTS)))
 
 
 class StackError(Exception):
@@ -26,10 +31,15 @@ class StackError(Exception):
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nothing listens on right now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on loopback that nothing listens on right now, and that no outgoing connection takes until it is used.
+
+    Raises:
+        StackError: every one of `FREE_PORTS` is in use.
+    """
+    for port in islice(_free_ports, len(FREE_PORTS)):
+        if not port_is_busy(port):
+            return port
+    raise StackError(f"no port from {FREE_PORTS[0]} to {FREE_PORTS[-1]} is free")
 
 
 def port_is_busy(port: int) -> bool:

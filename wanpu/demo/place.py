@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from shared.embedded.process import LOOPBACK, StackError
+from shared.embedded.process import LOOPBACK, StackError, port_is_busy
 from shared.kernel.settings import with_password
 from wanpu import keys
 from wanpu.layout import AUDITOR, DATABASE, KAFKA_PORT, POSTGRES_PORT, SANDBOX, SERVICES, Ports
@@ -131,19 +130,9 @@ def free_offset() -> int:
     for offset in chain(OFFSETS[first:], OFFSETS[:first]):
         ports = Ports(offset)
         wanted = [ports.postgres, ports.kafka, ports.kafka_controller, *map(ports.sandbox, SANDBOX)]
-        if all(map(_is_free, [*wanted, *map(ports.api, SERVICES), *map(ports.worker, SERVICES)])):
+        if not any(map(port_is_busy, [*wanted, *map(ports.api, SERVICES), *map(ports.worker, SERVICES)])):
             return offset
     raise StackError("no hundred ports from 10000 on are free: name an offset with --port-offset N")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True
 
 
 @contextmanager

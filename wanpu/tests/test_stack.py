@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from shared.embedded.postgres import Postgres
-from shared.embedded.process import StackError, free_port, is_alive
+from shared.embedded.process import StackError, is_alive
+from wanpu.demo.place import free_offset
 from wanpu.layout import API_PORTS, KAFKA_CONTROLLER_PORT, KAFKA_PORT, POSTGRES_PORT, SANDBOX_PORTS, WORKER_PORTS, Ports
 from wanpu.local.stack import Stack
 
@@ -35,12 +36,7 @@ def status(data: Path) -> dict[str, dict[str, object]]:
 
 @pytest.fixture
 def offset() -> int:
-    """An offset at which nothing of this machine listens."""
-    return next(
-        offset
-        for offset in (free_port() - KAFKA_PORT for _ in range(1_000))
-        if all(0 < port + offset < 65_536 for port in (*FIXED, *SANDBOX_PORTS.values()))
-    )
+    return free_offset()
 
 
 @pytest.fixture

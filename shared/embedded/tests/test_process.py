@@ -30,6 +30,13 @@ def test_a_free_port_is_let_through() -> None:
     require_port(free_port(), "orders-api")
 
 
+def test_what_the_system_gives_to_others_is_never_handed_out(busy_port: int) -> None:
+    """Else a connection that goes out between the asking and the using takes it away."""
+    handed = [free_port() for _ in range(100)]
+    assert len(set(handed)) == len(handed)
+    assert busy_port > max(handed)
+
+
 def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StackError, match=r"can't be written to \(.*\): choose another folder"):

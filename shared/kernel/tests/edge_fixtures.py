@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import ClassVar
 
@@ -11,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.embedded.postgres import Postgres
+from shared.embedded.process import free_port
 from shared.kernel import database, migrate
 from shared.kernel.database import Database
 from shared.kernel.settings import ServiceSettings
@@ -33,13 +33,6 @@ def _pem_pair() -> tuple[str, str]:
 
 PRIVATE, PUBLIC = _pem_pair()
 OTHER_PRIVATE, _ = _pem_pair()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")

@@ -16,13 +16,14 @@ from pydantic import AfterValidator, BaseModel, Field
 from starlette.responses import HTMLResponse, Response
 
 from shared.contracts.values import Money
+from shared.embedded.process import free_port
 from shared.kernel import webhooks
 from shared.kernel.auth import Role, mint
 from shared.kernel.database import Database, Tx
 from shared.kernel.errors import NotReady, Rejected
 from shared.kernel.http import Body, Call, Id, Listed, Page, Problem, Reply, Routes, above_zero, api
 from shared.kernel.service import _server
-from shared.kernel.tests.edge_fixtures import OTHER_PRIVATE, PRIVATE, PUBLIC, Settings, count, db, edge_dsn, free_port
+from shared.kernel.tests.edge_fixtures import OTHER_PRIVATE, PRIVATE, PUBLIC, Settings, count, db, edge_dsn
 
 __all__ = ["db", "edge_dsn"]
 
