@@ -28,3 +28,11 @@ def age_seconds(identifier: str) -> float | None:
     except ValueError:
         return None
     return time.time() - (value.int >> 80) / 1000 if value.version == VERSION_7 else None
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text is an id as the database writes it."""
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False

@@ -10,7 +10,7 @@ from .handing_over import HandOver, hand_over
 from .jobs import Job, job, list_discrepancies
 from .matching import match_statements
 from .planning import plan_shipments
-from .reading import Label, Viewer, is_uuid, label, list_shipments, shipment
+from .reading import Label, Viewer, label, list_shipments, shipment
 from .receiving import Upload, receive_statement
 from .reporting import take_report
 from .telling import SENT
@@ -34,7 +34,6 @@ __all__ = [
     "follow_bank",
     "forget_details",
     "hand_over",
-    "is_uuid",
     "job",
     "label",
     "learn_details",

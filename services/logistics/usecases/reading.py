@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import UUID
 
 from shared.contracts.values import ShipTo
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
+from shared.kernel.ids import is_uuid
 
 from ..domain import Shipment
 from ..store import details, reports
@@ -69,14 +69,6 @@ async def list_shipments(tx: Tx, sought: Sought, viewer: Viewer) -> list[Tracked
     if viewer.role == "carrier":
         sought = replace(sought, carrier=viewer.party)
     return await _tracked(tx, await store.select_shipments(tx, sought))
-
-
-def is_uuid(text: str) -> bool:
-    """Whether a text is an id as the database writes it."""
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False
 
 
 async def _tracked(tx: Tx, shown: Sequence[Shown]) -> list[Tracked]:

@@ -18,7 +18,6 @@ CODES: Final[Mapping[str, int]] = MappingProxyType(
         "several_suppliers": 422,
         "unknown_line": 422,
         "route_not_possible": 422,
-        "note_required": 422,
         "not_refundable": 409,
         "refund_exceeds_line": 409,
     }

@@ -46,6 +46,12 @@ class CancelAsked(Body):
     reason: Reason
 
 
+class PartCancelAsked(Body):
+    """Why a part is to be undone, if there is a word to say."""
+
+    reason: Reason | None = None
+
+
 class OrderStands(BaseModel):
     """How the order stands now; `supplier_order_ids` are those whose parcels now decide."""
 
@@ -117,7 +123,7 @@ async def cancel_order(call: Call, tx: Tx, order_id: OrderId, body: CancelAsked)
 
 @routes.post("/supplier-orders/{supplier_order_id}/cancel", roles={"supplier", "operator"}, once=True)
 async def cancel_supplier_order(
-    call: Call, tx: Tx, supplier_order_id: SupplierOrderId, body: CancelAsked
+    call: Call, tx: Tx, supplier_order_id: SupplierOrderId, body: PartCancelAsked
 ) -> Reply[OrderStands]:
     """Cancel one's part of a confirmed order; one that is not confirmed is cancelled whole."""
     return _reply(await supplier_orders.cancel_supplier_order(tx, supplier_order_id, _cancel(call, body), call.cause))
@@ -140,8 +146,8 @@ def _asker(call: Call) -> Asker:
     return Asker(call.role, call.party)
 
 
-def _cancel(call: Call, body: CancelAsked) -> Cancel:
-    return Cancel(body.reason, _asker(call), settings_of(call).after_sale_seconds)
+def _cancel(call: Call, body: CancelAsked | PartCancelAsked) -> Cancel:
+    return Cancel(body.reason or "", _asker(call), settings_of(call).after_sale_seconds)
 
 
 def _wrong_code(answer: WrongCode) -> WrongCodeProblem:

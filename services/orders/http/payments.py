@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 
 from services.orders.http.intake import settings_of
 from services.orders.store.payments import Report
 from services.orders.store.settlements import Settlement
 from services.orders.usecases.payments import take_report
 from services.orders.usecases.settlements import take_settlement
-from shared.contracts.values import Currency, PaymentId, RefundId
+from shared.contracts.values import Currency, Money, PaymentId, RefundId
 from shared.kernel.database import Tx
 from shared.kernel.http import Body, Call, Id, Routes
 
@@ -59,20 +59,32 @@ async def take_payment_report(call: Call, tx: Tx, body: PaymentReport) -> Report
     )
 
 
+def _check_size(money: Money) -> Money:
+    if abs(money.amount) > MOST:
+        raise ValueError(f"the amount must be at most {MOST} either way")
+    return money
+
+
 MinorUnits = Annotated[int, Field(ge=-MOST, le=MOST)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
+Settled = MinorUnits | Annotated[Money, AfterValidator(_check_size)]
+
+
 class SettledPayment(Body):
-    """What is paid over for a payment, `fee` included; a `gross` below zero is kept for what went back to its buyer."""
+    """What is paid over for a payment, `fee` included; a `gross` below zero is kept for what went back to its buyer.
+
+    Amounts are money in the payments' currency, or its minor units alone.
+    """
 
     payment_id: Id[PaymentId]
-    gross: MinorUnits
-    fee: MinorUnits
+    gross: Settled
+    fee: Settled
 
 
 class SettlementSent(Body):
-    """What the provider pays over at once, in minor units of the payments' currency."""
+    """What the provider pays over at once."""
 
     settlement_id: Name
     payments: Annotated[list[SettledPayment], Field(min_length=1, max_length=2_000)]  # what fits a body
@@ -89,7 +101,13 @@ class SettlementTaken(BaseModel):
 @routes.post("/payments/settlements/{psp}", signed_by="psp")
 async def take_payment_settlement(call: Call, tx: Tx, body: SettlementSent) -> SettlementTaken:
     """Take a provider's settlement: all of it or nothing, in effect once."""
-    rows = [(row.payment_id, row.gross, row.fee) for row in body.payments]
-    sent = Settlement(call.party, body.settlement_id, body.bank_ref, rows, body.model_dump(mode="json"))
+    rows = [(row.payment_id, _minor(row.gross), _minor(row.fee)) for row in body.payments]
+    named = {amount.currency for row in body.payments for amount in (row.gross, row.fee) if isinstance(amount, Money)}
+    said = body.model_dump(mode="json")
+    sent = Settlement(call.party, body.settlement_id, body.bank_ref, rows, said, frozenset(named))
     await take_settlement(tx, sent, settings_of(call).psp_fee_bearer, call.cause)
     return SettlementTaken(settlement_id=body.settlement_id, payments=len(rows))
+
+
+def _minor(amount: int | Money) -> int:
+    return amount.amount if isinstance(amount, Money) else amount

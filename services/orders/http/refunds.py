@@ -47,13 +47,13 @@ class RefundAsked(Body):
 
 
 class Refusal(Body):
-    """Why not."""
+    """Why not, if there is a word to say."""
 
-    note: Words
+    note: Words | None = None
 
 
 class Inspected(Body):
-    """What was found in the parcel that came back; `note` says why it is not accepted."""
+    """What was found in the parcel that came back; `note` may say why it is not accepted."""
 
     accepted: bool
     damaged: bool
@@ -111,14 +111,14 @@ async def approve_refund(call: Call, tx: Tx, refund_id: RefundId) -> RefundShown
 
 @routes.post("/refunds/{refund_id}/reject", roles={"supplier", "operator"}, once=True)
 async def reject_refund(call: Call, tx: Tx, refund_id: RefundId, body: Refusal) -> RefundShown:
-    """Refuse, and say why."""
-    return _shown(await refunds.reject(tx, refund_id, body.note, _asker(call), call.cause))
+    """Refuse; `note` may say why."""
+    return _shown(await refunds.reject(tx, refund_id, body.note or "", _asker(call), call.cause))
 
 
 @routes.post("/refunds/{refund_id}/inspected", roles={"supplier", "operator"}, once=True)
 async def inspect_refund(call: Call, tx: Tx, refund_id: RefundId, body: Inspected) -> RefundShown:
     """Say what came back: accepted it is paid back, and sold again unless it is damaged."""
-    found = refunds.Inspection(refund_id, body.accepted, body.damaged, body.note, _asker(call))
+    found = refunds.Inspection(refund_id, body.accepted, body.damaged, body.note or "", _asker(call))
     return _shown(await refunds.inspect(tx, found, call.cause))
 
 

@@ -92,10 +92,7 @@ def _place(cursor: str | None, statement: Statement) -> tuple[int, int]:
     """After which entry the page begins, and what the party was owed with it."""
     if cursor is None:
         return statement.after_number, statement.opening
-    try:
-        number, balance = map(int, cursor.split(":"))
-    except ValueError:
-        raise Rejected("cursor_invalid", "Use the `next_cursor` of the page before, or leave it out.") from None
+    number, balance = map(int, cursor.split(":"))
     return max(number, statement.after_number), balance
 
 

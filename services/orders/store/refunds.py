@@ -10,6 +10,7 @@ from typing import Any
 from services.orders.domain.refunds import ENDED, Piece, Refund
 from shared.contracts.values import OrderId, RefundId, SupplierOrderId
 from shared.kernel.database import Row, Tx, columns
+from shared.kernel.ids import is_uuid
 
 _COLUMNS = """
     r.refund_id, r.order_id, r.supplier_order_id, r.kind, r.state, r.reason, r.requested_by, r.route, r.payment_id,
@@ -258,6 +259,8 @@ _PAGES = {
 
 async def page(tx: Tx, search: Search) -> list[Seen]:
     """The refunds that the party may see."""
+    if search.role == "supplier" and not is_uuid(search.party):
+        return []
     rows = await tx.fetch(
         _PAGES[search.role],
         search.party,

@@ -14,13 +14,14 @@ from shared.kernel.database import Tx, columns
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a provider pays over at once; `body` as it was sent."""
+    """What a provider pays over at once; `body` as it was sent, `currencies` those that it names."""
 
     psp: str
     settlement_id: str
     bank_ref: str
     rows: Sequence[tuple[PaymentId, int, int]]  # payment, gross, fee in minor units
     body: dict[str, Any]
+    currencies: frozenset[str] = frozenset()
 
 
 _KNOWN = "SELECT body FROM settlements WHERE psp = $1 AND settlement_id = $2"

@@ -10,6 +10,7 @@ from typing import Any
 from services.orders.domain.lifecycle import SupplierOrder
 from shared.contracts.values import OrderId, OrderState, PaymentMode, ShipmentId, SupplierId, SupplierOrderId
 from shared.kernel.database import Tx, columns
+from shared.kernel.ids import is_uuid
 
 _COLUMNS = "supplier_order_id, order_id, supplier_id, state, cancellation, shipment_id, cod_amount, cod_collected"
 
@@ -142,6 +143,8 @@ async def page(
     tx: Tx, supplier_id: SupplierId | None, state: str | None, after: str | None, limit: int
 ) -> list[Listed]:
     """Newest supplier orders of a supplier (None: of all) in a state (None: in any) before the id `after`."""
+    if supplier_id and not is_uuid(supplier_id):
+        return []
     rows = await tx.fetch(_LIST, supplier_id, state, after, limit)
     return [_listed(dict(row)) for row in rows]
 

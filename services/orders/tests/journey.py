@@ -446,12 +446,12 @@ class Edge:
         return await self.http.post(path, json=body, headers=headers)
 
     async def call_back(
-        self, body: Any, *, webhook_id: str | None = None, key: str = PSP_KEY, psp: str = "sandbox"
+        self, body: Any, *, webhook_id: str | None = None, key: str = PSP_KEY, route: str = "callbacks"
     ) -> httpx.Response:
-        """A provider's signed call."""
+        """The provider's signed call to `/payments/{route}/sandbox`."""
         raw = json.dumps(body).encode()
         headers = {"content-type": "application/json", **webhooks.sign([key], raw, webhook_id or new_id())}
-        return await self.http.post(f"/payments/callbacks/{psp}", content=raw, headers=headers)
+        return await self.http.post(f"/payments/{route}/sandbox", content=raw, headers=headers)
 
     @staticmethod
     def _bearer(asker: Asker) -> dict[str, str]:

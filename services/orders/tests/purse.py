@@ -102,7 +102,7 @@ class Purse:
         return await self.journey.run(lambda tx: refunds.reject(tx, refund.refund_id, "worn", asker, Cause()))
 
     async def inspect(self, refund: Refund, *, accepted: bool = True, damaged: bool = False) -> Refund:
-        note = None if accepted else "an empty box"
+        note = "" if accepted else "an empty box"
         found = refunds.Inspection(refund.refund_id, accepted, damaged, note, OPERATOR)
         return await self.journey.run(lambda tx: refunds.inspect(tx, found, Cause()))
 

@@ -198,3 +198,19 @@ async def test_a_callback_of_another_shape_answers_422(journey: Journey, edge: E
     order = await journey.prepaid()
     answer = await edge.call_back(callback(order, **wrong))
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+
+
+@pytest.mark.parametrize(
+    ("currency", "status", "said"),
+    [("CNY", 200, None), ("USD", 422, "currency_mismatch"), ("cny", 422, "validation_failed")],
+)
+async def test_a_settlement_may_say_its_currency(
+    journey: Journey, edge: Edge, currency: str, status: int, said: str | None
+) -> None:
+    order = await journey.paid()
+    gross, fee = ({"amount": amount, "currency": currency} for amount in (CHEAP, 30))
+    row = {"payment_id": order.payment_id, "gross": gross, "fee": fee}
+    body = {"settlement_id": new_id(), "payments": [row], "bank_ref": "B-1"}
+    answer = await edge.call_back(body, route="settlements")
+    assert (answer.status_code, answer.json().get("code")) == (status, said)
+    assert ("PaymentSettled" in await journey.told(order.payment_id or "")) is (status == 200)

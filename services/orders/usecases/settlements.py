@@ -75,7 +75,7 @@ async def _rows(tx: Tx, settlement: Settlement) -> list[_Row]:
     found = await store.payments(tx, {payment_id for payment_id, _, _ in settlement.rows})
     if missing := [str(one) for one, _, _ in settlement.rows if one not in found]:
         raise Rejected("unknown_payment", "These payments are none of ours.", payment_ids=missing)
-    if len({payment.currency for payment in found.values()}) != 1:
+    if len({payment.currency for payment in found.values()} | settlement.currencies) != 1:
         raise Rejected("currency_mismatch", "A settlement is in one currency.")
     return [_Row(found[payment_id], gross, fee) for payment_id, gross, fee in settlement.rows]
 

@@ -151,33 +151,36 @@ async def adopt_offer(call: Call, tx: Tx, storefront_id: StorefrontId, body: New
     """Take an offer into the shop; 409 `offer_ended`, `not_invited`, `already_adopted`, 422 `price_below_floor`."""
     prices = [(each.variant_id, each.price) for each in body.prices or ()]
     command = usecases.Adopt(call.party, storefront_id, body.offer_id, prices)
-    adoption = await usecases.adopt_offer(tx, command, call.cause)
+    return await _shown(tx, await usecases.adopt_offer(tx, command, call.cause))
+
+
+async def _shown(tx: Tx, adoption: Adoption) -> AdoptionShown:
+    """With the supplier's prices under commission terms, as far as they have arrived."""
     shown = AdoptionShown.of(adoption)
     lists = await store.select_list_prices(tx, [each.variant_id for each in shown.listings if each.price is None])
     return shown.model_copy(update={"listings": [_with_list_price(each, lists) for each in shown.listings]})
 
 
 def _with_list_price(listing: ListingShown, prices: dict[VariantId, Money]) -> ListingShown:
-    """Under commission terms the supplier's price, as far as it has arrived."""
     return listing if listing.price else listing.model_copy(update={"price": prices.get(listing.variant_id)})
 
 
 @routes.post("/adoptions/{adoption_id}/pause", roles={"creator"})
 async def pause_adoption(call: Call, tx: Tx, adoption_id: AdoptionId) -> AdoptionShown:
     """Take its listings off sale for the time being."""
-    return AdoptionShown.of(await usecases.pause_adoption(tx, call.party, adoption_id, call.cause))
+    return await _shown(tx, await usecases.pause_adoption(tx, call.party, adoption_id, call.cause))
 
 
 @routes.post("/adoptions/{adoption_id}/resume", roles={"creator"})
 async def resume_adoption(call: Call, tx: Tx, adoption_id: AdoptionId) -> AdoptionShown:
     """Put its listings on sale again; 409 `offer_ended`."""
-    return AdoptionShown.of(await usecases.resume_adoption(tx, call.party, adoption_id, call.cause))
+    return await _shown(tx, await usecases.resume_adoption(tx, call.party, adoption_id, call.cause))
 
 
 @routes.post("/adoptions/{adoption_id}/end", roles={"creator"})
 async def end_adoption(call: Call, tx: Tx, adoption_id: AdoptionId) -> AdoptionShown:
     """Give it up for good."""
-    return AdoptionShown.of(await usecases.end_adoption(tx, call.party, adoption_id, call.cause))
+    return await _shown(tx, await usecases.end_adoption(tx, call.party, adoption_id, call.cause))
 
 
 class NewListingPrice(Body):

@@ -62,7 +62,7 @@ async def _offer(tx: Tx, offer_id: OfferId) -> Offer:
     if (offer := await store.select_offer_for_share(tx, offer_id)) is not None:
         return offer
     age = ids.age_seconds(offer_id)
-    if age is not None and age < ARRIVAL_SECONDS:
+    if age is not None and abs(age) < ARRIVAL_SECONDS:
         raise NotReady()
     raise Rejected("not_found", "There is no such offer.")
 

@@ -71,6 +71,7 @@ class Handler:
         self.edge = edge
         self._call, self._tx = route.name_of(Call), route.name_of(Tx)
         self._body = None if route.body_type in (None, bytes, Spooled) else TypeAdapter[Any](route.body_type)
+        self._nothing = bodies.nothing(self._body) if self._body else b""
         self._parameters = frozenset(route.parameters)
         self._wants_bytes = route.body_type is bytes
         answer = route.answer_type
@@ -153,7 +154,9 @@ class Handler:
         elif self._body and self.route.form:
             arguments["body"] = bodies.parse_form(self._body, raw)
         elif self._body:
-            arguments["body"] = bodies.parse_json(self._body, raw, call.request.headers.get("content-type", ""))
+            arguments["body"] = bodies.parse_json(
+                self._body, raw or self._nothing, call.request.headers.get("content-type", "")
+            )
         return arguments
 
     def _respond(self, result: Any) -> Response:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Path
-from pydantic import TypeAdapter
+from pydantic import AfterValidator, TypeAdapter
 from starlette.responses import Response
 
 from shared.kernel.auth import ROLES, Role
@@ -118,7 +118,9 @@ class Route:
 
 
 def _uuid_parameter(parameter: inspect.Parameter) -> inspect.Parameter:
-    return parameter.replace(annotation=Annotated[str, Path(pattern=_UUID, json_schema_extra={"format": "uuid"})])
+    """Read in either case, handed on in lower case, as the database writes it."""
+    by_pattern = Path(pattern=_UUID, json_schema_extra={"format": "uuid"})
+    return parameter.replace(annotation=Annotated[str, by_pattern, AfterValidator(str.lower)])
 
 
 class Routes:

@@ -47,6 +47,10 @@ class Order(Body):
     qty: int
 
 
+class Note(Body):
+    text: str = "none"
+
+
 routes = Routes()
 
 
@@ -68,6 +72,11 @@ async def list_shelves(tx: Tx, room_id: RoomId, page: Page, state: str | None = 
         "SELECT label FROM shelves WHERE label > $1 ORDER BY 1 LIMIT $2", page.after or "", page.fetch
     )
     return page.of([ShelfMade(label=row["label"]) for row in rows], lambda shelf: shelf.label)
+
+
+@routes.post("/rooms/{room_id}/note", anyone=True)
+async def leave_note(room_id: RoomId, body: Note) -> dict[str, str]:
+    return {"room_id": room_id, "note": body.text}
 
 
 @routes.post("/carriers/{carrier}/reports", signed_by="carrier", roles={"operator"})
@@ -280,6 +289,26 @@ async def test_a_list_comes_in_pages(client: httpx.AsyncClient, db: Database) ->
         after = f"&cursor={page['next_cursor']}"
     assert page["next_cursor"] is None
     assert seen == [f"shelf {number}" for number in range(1, 6)]
+
+
+async def test_another_list_s_cursor_is_refused(client: httpx.AsyncClient, db: Database) -> None:
+    async with db.transaction() as tx:
+        await tx.execute("INSERT INTO shelves VALUES ('a'), ('b')")
+    cursor = (await client.get(f"/rooms/{ROOM}/shelves?limit=1")).json()["next_cursor"]
+    assert len((await client.get(f"/rooms/{ROOM}/shelves?cursor={cursor}")).json()["items"]) == 1
+    other = ROOM.replace("0198", "0199")
+    assert_problem(await client.get(f"/rooms/{other}/shelves?cursor={cursor}"), 400, "cursor_invalid")
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"])
+async def test_no_body_is_an_empty_one_where_no_field_is_required(edge: httpx.AsyncClient, body: bytes) -> None:
+    answer = await edge.post(f"/rooms/{ROOM}/note", content=body)
+    assert answer.json() == {"room_id": ROOM, "note": "none"}
+    assert_problem(await edge.post("/shelves", content=b"", headers=as_("supplier")), 400, "malformed_json")
+
+
+async def test_an_id_in_a_path_is_read_in_either_case(edge: httpx.AsyncClient) -> None:
+    assert (await edge.post(f"/rooms/{ROOM.upper()}/note")).json()["room_id"] == ROOM
 
 
 async def test_parameters_are_checked(edge: httpx.AsyncClient) -> None:

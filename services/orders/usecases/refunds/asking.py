@@ -50,7 +50,7 @@ class Inspection:
     refund_id: RefundId
     accepted: bool
     damaged: bool
-    note: str | None
+    note: str
     asker: Asker
 
 
@@ -145,7 +145,7 @@ def _next(refund: Refund) -> Literal["AWAITING_RETURN", "DUE"]:
 
 
 async def reject(tx: Tx, refund_id: RefundId, note: str, asker: Asker, because: Cause) -> Refund:
-    """The supplier, or an operator, says no and why. Raises `not_found`, `illegal_transition`."""
+    """The supplier, or an operator, says no, with a note or an empty one. Raises `not_found`, `illegal_transition`."""
     order, refund = await own_refund(tx, refund_id, asker)
     refund.expect("REQUESTED", "rejected")  # an inspected one is rejected by its inspection
     rejected = replace(refund.to("REJECTED").told(), note=note)
@@ -168,7 +168,7 @@ async def inspect(tx: Tx, found: Inspection, because: Cause) -> Refund:
     """What came back is put into stock again, unless it is damaged, and paid back; or it is not accepted.
 
     Raises:
-        Rejected: `not_found`, `illegal_transition`, `note_required` when it is not accepted.
+        Rejected: `not_found`, `illegal_transition`.
     """
     order, refund = await own_refund(tx, found.refund_id, found.asker)
     cause = inherited(order, because)
@@ -194,8 +194,6 @@ async def _accepted(tx: Tx, here: Standing, found: Inspection, told: RefundInspe
 
 
 async def _not_accepted(tx: Tx, here: Standing, found: Inspection, told: RefundInspected) -> Refund:
-    if not found.note:
-        raise Rejected("note_required", "Say in `note` why it is not accepted.")
     rejected = replace(here.refund.to("REJECTED").told(), note=found.note)
     await store.move(tx, [(here.refund, rejected)])
     no = telling.rejected(here.order, rejected, told.inspected_at, _speaker(found.asker))
