@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from services.catalog import consumers, domain
 from services.catalog.settings import Settings
-from shared.contracts import catalog as events
+from shared.contracts import told_by
 from shared.kernel import service
 from shared.kernel.database import Database
 
@@ -24,21 +24,8 @@ def build_api(settings: Settings, database: Database | None = None) -> FastAPI:
     return app
 
 
-PUBLISHES = (
-    events.SupplierOnboarded,
-    events.ProductPublished,
-    events.ProductWithdrawn,
-    events.PriceChanged,
-    events.StockAdjusted,
-    events.SlotOpened,
-    events.OfferPublished,
-    events.OfferTermsChanged,
-    events.OfferEnded,
-)
-
-
 settings = Settings.load()
 __getattr__ = service.parts(
     api=lambda: build_api(settings),
-    worker=lambda: service.worker(settings, consumers.reactions(), PUBLISHES),
+    worker=lambda: service.worker(settings, consumers.reactions(), told_by(settings.service)),
 )

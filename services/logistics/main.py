@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.contracts import told_by
 from shared.kernel import service
 from shared.kernel.database import Database
 
-from . import consumers, usecases
+from . import consumers
 from .domain import CODES
 from .settings import Settings
 
@@ -29,5 +30,5 @@ def build_api(settings: Settings, database: Database | None = None) -> FastAPI:
 settings = Settings.load()
 __getattr__ = service.parts(
     api=lambda: build_api(settings),
-    worker=lambda: service.worker(settings, consumers.reactions(settings), publishes=usecases.SENT),
+    worker=lambda: service.worker(settings, consumers.reactions(settings), told_by(settings.service)),
 )

@@ -7,63 +7,13 @@ from typing import TYPE_CHECKING
 
 from services.orders import consumers, domain
 from services.orders.settings import Settings
-from shared.contracts.orders import (
-    AvailabilityChanged,
-    CancellationRequested,
-    CommissionAvailable,
-    CommissionEarned,
-    CommissionEstimated,
-    CommissionHeldAgain,
-    CommissionInPayout,
-    CommissionPaid,
-    CommissionReversed,
-    CommissionVoided,
-    ConfirmationCodeIssued,
-    DeliveryDetailsGiven,
-    LedgerPosted,
-    OrderCancelled,
-    OrderClosed,
-    OrderCompleted,
-    OrderConfirmed,
-    OrderExpired,
-    OrderFulfilled,
-    OrderPlaced,
-    PaymentCaptured,
-    PaymentFailed,
-    PaymentRefunded,
-    PaymentSettled,
-    PayoutApproved,
-    PayoutFailed,
-    PayoutPaid,
-    PayoutRequested,
-    PayoutReturned,
-    PayoutSubmitted,
-    RefundApproved,
-    RefundFailed,
-    RefundInspected,
-    RefundPaid,
-    RefundRejected,
-    RefundRequested,
-    RefundSubmitted,
-    StockShort,
-)
+from shared.contracts import told_by
 from shared.kernel import service
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from shared.kernel.http import Front
-
-PUBLISHES = (
-    *(OrderPlaced, OrderConfirmed, OrderCancelled, OrderExpired, OrderFulfilled, OrderClosed, OrderCompleted),
-    CancellationRequested,
-    *(DeliveryDetailsGiven, ConfirmationCodeIssued, AvailabilityChanged, StockShort),
-    *(PaymentCaptured, PaymentFailed, PaymentRefunded, PaymentSettled, LedgerPosted),
-    *(RefundRequested, RefundApproved, RefundRejected, RefundInspected, RefundSubmitted, RefundPaid, RefundFailed),
-    *(PayoutRequested, PayoutApproved, PayoutSubmitted, PayoutPaid, PayoutFailed, PayoutReturned),
-    *(CommissionEstimated, CommissionEarned, CommissionAvailable, CommissionHeldAgain, CommissionInPayout),
-    *(CommissionPaid, CommissionReversed, CommissionVoided),
-)
 
 settings = Settings.load()
 
@@ -94,5 +44,5 @@ def build_front() -> Front:
 __getattr__ = service.parts(
     api=build_api,
     front=build_front,
-    worker=lambda: service.worker(settings, consumers.reactions(settings), PUBLISHES),
+    worker=lambda: service.worker(settings, consumers.reactions(settings), told_by(settings.service)),
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from services.storefront import consumers, domain
 from services.storefront.settings import Settings
-from shared.contracts import storefront as events
+from shared.contracts import told_by
 from shared.kernel import service
 from shared.kernel.database import Database
 
@@ -34,21 +34,8 @@ def build_api(
     return app
 
 
-PUBLISHES = (
-    events.CreatorRegistered,
-    events.StorefrontOpened,
-    events.OfferAdopted,
-    events.AdoptionPaused,
-    events.AdoptionResumed,
-    events.AdoptionEnded,
-    events.ListingPriced,
-    events.ListingPaused,
-    events.ContentPublished,
-)
-
-
 settings = Settings.load()
 __getattr__ = service.parts(
     api=lambda: build_api(settings),
-    worker=lambda: service.worker(settings, consumers.reactions(), PUBLISHES),
+    worker=lambda: service.worker(settings, consumers.reactions(), told_by(settings.service)),
 )

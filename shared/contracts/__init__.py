@@ -22,4 +22,10 @@ TOPICS: tuple[Topic, ...] = tuple(
 )
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in ALL_EVENTS}
 
-__all__ = ["ALL_EVENTS", "BY_TYPE", "TOPICS", "Event", "Topic"]
+
+def told_by(owner: str) -> tuple[type[Event], ...]:
+    """The events on the topics of one service, which alone tells them."""
+    return tuple(event for event in ALL_EVENTS if event.topic.owner == owner)
+
+
+__all__ = ["ALL_EVENTS", "BY_TYPE", "TOPICS", "Event", "Topic", "told_by"]

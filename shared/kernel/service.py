@@ -11,7 +11,8 @@ A service's `main.py` in full:
         return api(settings, http.routes, codes=domain.CODES, stored=domain.STORED)
 
     __getattr__ = service.parts(
-        api=build_api, worker=lambda: service.worker(settings, consumers.reactions(settings), publishes=domain_events)
+        api=build_api,
+        worker=lambda: service.worker(settings, consumers.reactions(settings), told_by(settings.service)),
     )
 
 A part `front`, of a `Front(api, {"POST /orders": …})`, is what its API process serves: swift routes ahead of the rest.

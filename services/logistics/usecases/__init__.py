@@ -13,10 +13,8 @@ from .planning import plan_shipments
 from .reading import Label, Viewer, label, list_shipments, shipment
 from .receiving import Upload, receive_statement
 from .reporting import take_report
-from .telling import SENT
 
 __all__ = [
-    "SENT",
     "Credited",
     "Decide",
     "HandOver",

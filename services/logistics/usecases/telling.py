@@ -6,53 +6,16 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from shared.contracts.logistics import (
-    BankCreditReceived,
-    BankCreditReversed,
-    CancellationRefused,
-    CodBanked,
-    CodBankingReversed,
-    CodRemitted,
     DeliveryAttemptFailed,
-    DiscrepancyFound,
-    DiscrepancyResolved,
-    ReturnChargeSettled,
-    ShipmentCancelled,
-    ShipmentCOD,
-    ShipmentCreated,
     ShipmentDelivered,
-    ShipmentHandedOver,
     ShipmentReturned,
     ShipmentState,
     ShipmentStatusChanged,
-    StatementMatched,
-    StatementReceived,
 )
 from shared.contracts.values import Money
 
 from ..domain import Contract, Row, Shipment, restockable
 from ..store.statements import Statement
-
-SENT = (
-    ShipmentCreated,
-    ShipmentCancelled,
-    CancellationRefused,
-    ShipmentHandedOver,
-    ShipmentStatusChanged,
-    DeliveryAttemptFailed,
-    ShipmentDelivered,
-    ShipmentReturned,
-    ShipmentCOD,
-    CodRemitted,
-    CodBanked,
-    CodBankingReversed,
-    StatementReceived,
-    StatementMatched,
-    ReturnChargeSettled,
-    BankCreditReceived,
-    BankCreditReversed,
-    DiscrepancyFound,
-    DiscrepancyResolved,
-)
 
 
 def facts(shipment: Shipment) -> dict[str, Any]:
