@@ -1,7 +1,7 @@
 """The three ways work fails: a rule said no, the moment is wrong, or it is a bug (any other exception).
 
-`STATUS` maps the codes every service shares to HTTP. A service maps its own in `services/<service>/domain.py`
-(`CODES: dict[str, int]`) and gives them to `api(...)`; a refusal whose code nobody mapped is a bug and answers 500.
+`STATUS` maps the codes every service shares to HTTP. A service maps its own in `services/<service>/domain` (`CODES`)
+and gives them to `api(...)`; a refusal whose code nobody mapped is a bug and answers 500.
 """
 
 from __future__ import annotations
@@ -66,5 +66,5 @@ def status_of(code: str, codes: Mapping[str, int]) -> int:
     """The HTTP status of a refusal: the service's own `codes` first, then `STATUS`; `LookupError` if in neither."""
     status = codes.get(code) or STATUS.get(code)
     if status is None:
-        raise LookupError(f"the code {code!r} has no HTTP status: add it to CODES in the service's domain.py")
+        raise LookupError(f"the code {code!r} has no HTTP status: add it to CODES in the service's domain")
     return status

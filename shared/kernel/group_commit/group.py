@@ -22,6 +22,7 @@ from shared.kernel.database import is_transient
 from shared.kernel.errors import Rejected, Transient
 from shared.kernel.failpoints import failpoint
 from shared.kernel.group_commit.writer import ALONE_MS, Commit, Connect, Writer
+from shared.kernel.idempotency import in_progress
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -132,9 +133,7 @@ class GroupCommit(Generic[A, B]):
                 async with asyncio.timeout_at(due):
                     await asyncio.wait([first])
             except TimeoutError:
-                raise Rejected(
-                    "in_progress", "The first request with this key is still running.", retry_after_seconds=1
-                ) from None
+                raise in_progress() from None
             await asyncio.sleep(0)  # the first one's own task takes its name away
 
     def admit(self) -> None:
@@ -242,7 +241,9 @@ class GroupCommit(Generic[A, B]):
 
 
 def _busy(seconds: int) -> Rejected:
-    return Rejected("too_many_requests", "More orders wait than can be taken; try again.", retry_after_seconds=seconds)
+    return Rejected(
+        "too_many_requests", "More requests wait than can be taken; try again.", retry_after_seconds=seconds
+    )
 
 
 def _late() -> Transient:
