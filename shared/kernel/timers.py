@@ -10,7 +10,7 @@ import orjson
 import structlog
 
 from shared.contracts.event import Cause
-from shared.kernel.database import Database, Row, Tx, is_transient
+from shared.kernel.database import Database, Row, Tx, columns, is_transient
 
 BATCH = 200  # bounds one transaction; a backlog is taken in turns
 POLL_SECONDS = 0.2
@@ -32,13 +32,7 @@ class Timer:
 
 Reaction = Callable[[Tx, Sequence[Timer]], Awaitable[None]]
 
-_SCHEDULE = """
-    INSERT INTO timers (kind, subject, due_at, cause)
-    SELECT $1, subject, now() + $3::interval, cause
-      FROM unnest($2::text[], $4::jsonb[]) AS s (subject, cause) ORDER BY subject
-    ON CONFLICT (kind, subject) DO UPDATE SET due_at = excluded.due_at, attempts = 0, cause = excluded.cause
-"""
-# The same for timers of several kinds and lengths at once.
+# Takes the columns of `row`s; in key order, so that two transactions never wait for each other.
 SCHEDULE = """
     INSERT INTO timers (kind, subject, due_at, cause)
     SELECT kind, subject, now() + after, cause::jsonb
@@ -63,8 +57,8 @@ async def schedule(tx: Tx, kind: str, subjects: Sequence[str], after_seconds: fl
 async def schedule_each(tx: Tx, kind: str, causes: Mapping[str, Cause], after_seconds: float) -> None:
     """Like `schedule`, in one statement for subjects that have a cause each."""
     if causes:
-        given = [asdict(cause) for cause in causes.values()]
-        await tx.execute(_SCHEDULE, kind, list(causes), timedelta(seconds=after_seconds), given)
+        timers = [row(kind, subject, after_seconds, cause) for subject, cause in causes.items()]
+        await tx.execute(SCHEDULE, *columns(timers, 4))
 
 
 def row(kind: str, subject: str, after_seconds: float, cause: Cause) -> tuple[str, str, timedelta, str]:
@@ -84,19 +78,14 @@ async def cancel(tx: Tx, kind: str, subjects: Sequence[str]) -> None:
 
 async def fire_due(db: Database, reactions: Mapping[str, Reaction]) -> int:
     """Take one batch of due timers and do what they ask for; returns how many were taken."""
-    taken = 0
 
-    async def take(tx: Tx) -> None:
-        nonlocal taken
-        rows = await tx.fetch(_TAKE, list(reactions), BATCH)
-        due = [_timer(row) for row in rows]
-        taken = len(due)
+    async def take(tx: Tx) -> int:
+        due = [_timer(row) for row in await tx.fetch(_TAKE, list(reactions), BATCH)]
         for kind in sorted({timer.kind for timer in due}):
             await _fire(tx, reactions[kind], [timer for timer in due if timer.kind == kind])
+        return len(due)
 
-    if reactions:
-        await db.run(take)
-    return taken
+    return await db.run(take) if reactions else 0
 
 
 async def _fire(tx: Tx, react: Reaction, due: Sequence[Timer]) -> None:
