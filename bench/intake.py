@@ -72,7 +72,7 @@ async def alone(stand: Stand, seconds: float = SECONDS / 2, pairs: int = PAIRS) 
     fastest = min((way.name for way in ways), key=lambda name: median(p50[pair, name] for pair in range(pairs)))
     ratio = median(p50[pair, "1 connection"] / p50[pair, fastest] for pair in range(pairs))
     figure = Figure(f"p50 / {fastest} with 1 client", ratio, "×", ALONE_TIMES, at_most=True)
-    return await _report(stand, "alone", "one buyer at a time", (turns, ways, [figure]))
+    return await _report(turns, "alone", "one buyer at a time", ways=ways, figures=[figure])
 
 
 async def batch(stand: Stand, seconds: float = SECONDS, pairs: int = PAIRS) -> Report:
@@ -87,7 +87,7 @@ async def batch(stand: Stand, seconds: float = SECONDS, pairs: int = PAIRS) -> R
             await turns.theirs(pair, way, BATCH_CLIENTS)
     fastest = turns.fastest(ways)
     figure = Figure(f"orders / {fastest}", median_ratio(turns.runs, who, fastest), "×", BATCH_SHARE)
-    return await _report(stand, "batch", f"POST /orders/batch, {A_BATCH} orders a call", (turns, ways, [figure]))
+    return await _report(turns, "batch", f"POST /orders/batch, {A_BATCH} orders a call", ways=ways, figures=[figure])
 
 
 async def _measure(stand: Stand, plan: Plan, seconds: float, pairs: int) -> Report:
@@ -106,7 +106,7 @@ async def _measure(stand: Stand, plan: Plan, seconds: float, pairs: int) -> Repo
     ]
     cpu = {_at(each): turns.cpu_ms(_at(each)) for each in plan.ratios} if plan.cpu_ms else {}
     figures += [Figure(f"CPU an order at {at}", ms, "ms", CPU_MS, at_most=True) for at, ms in cpu.items()]
-    return await _report(stand, plan.row, plan.title, (turns, ways, figures))
+    return await _report(turns, plan.row, plan.title, ways=ways, figures=figures)
 
 
 def _at(connections: int) -> str:
@@ -145,8 +145,8 @@ class _Turns:
         return [getattr(run.cost, field) for run in self.runs if run.who == who]
 
 
-async def _report(stand: Stand, row: str, title: str, found: tuple[_Turns, Sequence[Script], list[Figure]]) -> Report:
-    turns, ways, figures = found
+async def _report(turns: _Turns, row: str, title: str, *, ways: Sequence[Script], figures: list[Figure]) -> Report:
+    stand = turns.stand
     return Report(
         row,
         title,

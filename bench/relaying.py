@@ -43,8 +43,8 @@ async def measure(servers: Servers, events: int = EVENTS, pairs: int = 3) -> Rep
     schema = await servers.schema("meter")
     await fill(servers, schema, events)
     durable = await servers.require_durable(schema)
-    await _one(servers, schema, events, (0, OURS))  # unmeasured: the broker's code is compiled as it is used
-    runs = [await _one(servers, schema, events, (pair, who)) for pair in range(pairs) for who in PROGRAMS]
+    await _one(servers, schema, events, pair=0, who=OURS)  # unmeasured: the broker's code is compiled as it is used
+    runs = [await _one(servers, schema, events, pair=pair, who=who) for pair in range(pairs) for who in PROGRAMS]
     title = "relay drain / aiokafka producer with the same bytes in memory"
     return ratio_report(Report("relay", title, runs, durable), PROGRAMS, TARGET)
 
@@ -62,8 +62,7 @@ async def fill(servers: Servers, schema: str, events: int) -> None:
     await servers.execute(_KEEP, schema)
 
 
-async def _one(servers: Servers, schema: str, events: int, turn: tuple[int, str]) -> Run:
-    pair, who = turn
+async def _one(servers: Servers, schema: str, events: int, *, pair: int, who: str) -> Run:
     topic = await servers.topic("meter.readings")
     await servers.execute(_TOPIC % topic, schema)
     await servers.execute("TRUNCATE outbox", schema)

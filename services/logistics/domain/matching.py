@@ -58,10 +58,10 @@ def judge(
     if repeated:
         return differs.found("duplicate", None, row.gross or row.fee)
     if row.is_charge and (parcel.state in CAME_BACK or parcel.cash is None or parcel.cash.collected is None):
-        return _judge_charge(row, parcel, differs)
+        return _judge_charge(parcel, differs)
     if parcel.cash is None:
         return differs.found("over", 0, row.gross) if row.gross else Judged("noted")
-    return _judge_cash(row, parcel, parcel.cash, (differs, received_at))
+    return _judge_cash(parcel, parcel.cash, differs, received_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,9 @@ class _Differs:
         return Judged("found", Finding(kind, expected, actual, self.contract.currency))
 
 
-def _judge_charge(row: Row, parcel: ParcelFacts, differs: _Differs) -> Judged:
+def _judge_charge(parcel: ParcelFacts, differs: _Differs) -> Judged:
     """A charge for the way back: once a parcel, by the contract."""
+    row = differs.row
     agreed = differs.contract.charge(parcel.turned_by) if parcel.state in CAME_BACK else None
     expected = agreed[0] if agreed else 0
     if parcel.charged:
@@ -82,14 +83,14 @@ def _judge_charge(row: Row, parcel: ParcelFacts, differs: _Differs) -> Judged:
     return Judged("charged") if row.fee == expected else differs.found("fee_differs", expected, row.fee)
 
 
-def _judge_cash(row: Row, parcel: ParcelFacts, cash: CashFacts, by: tuple[_Differs, datetime]) -> Judged:
-    differs, received_at = by
+def _judge_cash(parcel: ParcelFacts, cash: CashFacts, differs: _Differs, received_at: datetime) -> Judged:
+    row = differs.row
     if cash.currency != differs.contract.currency:
         return Judged("found", Finding("cash_unclear", cash.due, row.gross, differs.contract.currency))
     if not _waits(cash.state):
         return differs.found("duplicate", cash.collected, row.gross)
     if cash.collected is None:
-        return _judge_uncollected(row, parcel, cash, differs)
+        return _judge_uncollected(parcel, cash, differs)
     if row.gross != cash.collected:
         return differs.found("short" if row.gross < cash.collected else "over", cash.collected, row.gross)
     agreed = differs.contract.fee.of(row.gross)
@@ -99,7 +100,8 @@ def _judge_cash(row: Row, parcel: ParcelFacts, cash: CashFacts, by: tuple[_Diffe
     return Judged("remitted", Finding("late", row.gross, row.gross, cash.currency) if late else None)
 
 
-def _judge_uncollected(row: Row, parcel: ParcelFacts, cash: CashFacts, differs: _Differs) -> Judged:
+def _judge_uncollected(parcel: ParcelFacts, cash: CashFacts, differs: _Differs) -> Judged:
+    row = differs.row
     if not row.gross:
         return Judged("noted")  # it says, as we do, that nothing was taken
     if parcel.state == "DELIVERED":

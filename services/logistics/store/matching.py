@@ -141,9 +141,9 @@ class Followed:
     events: int
 
 
-async def follow(tx: Tx, statement: Statement, *states: CashState, limit: int) -> list[Followed]:
-    """Move a batch of a statement's cash from the first state to the second."""
-    rows = await tx.fetch(_FOLLOW, statement.statement_no, *states, limit)
+async def follow(tx: Tx, statement: Statement, *, before: CashState, after: CashState, limit: int) -> list[Followed]:
+    """Move a batch of a statement's cash from one state to another."""
+    rows = await tx.fetch(_FOLLOW, statement.statement_no, before, after, limit)
     return [_followed(row) for row in sorted(rows, key=lambda row: row["shipment_id"])]
 
 

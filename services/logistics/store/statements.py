@@ -64,9 +64,10 @@ _INSERT = """
 """
 
 
-async def insert_statement(tx: Tx, *names: str, digest: bytes) -> Statement | None:
-    """Add a statement by carrier, reference and currency; None when the carrier has used this reference."""
-    carrier, statement_ref, currency = names
+async def insert_statement(
+    tx: Tx, *, carrier: str, statement_ref: str, currency: str, digest: bytes
+) -> Statement | None:
+    """Add a statement; None when the carrier has used this reference."""
     row = await tx.fetchrow(_INSERT, new_id(), carrier, statement_ref, digest, currency)
     return _statement(row) if row else None
 
@@ -117,9 +118,9 @@ _TOTALS = """
 """
 
 
-async def write_totals(tx: Tx, statement: Statement, *totals: int) -> Statement:
-    """Write rows, bad rows, gross and fee of a file that was read to its end."""
-    row = await tx.fetchrow(_TOTALS, statement.statement_no, *totals)
+async def write_totals(tx: Tx, statement: Statement, *, rows: int, bad_rows: int, gross: int, fee: int) -> Statement:
+    """Write the totals of a file that was read to its end; sums in minor units."""
+    row = await tx.fetchrow(_TOTALS, statement.statement_no, rows, bad_rows, gross, fee)
     assert row is not None, "inserted in this transaction"
     return _statement(row)
 

@@ -147,8 +147,14 @@ async def follow_bank(tx: Tx, due: Sequence[Timer]) -> None:
     statement = await statements.select_statement(tx, first.subject, locked=True)
     if statement is None:
         return
-    states = ("REMITTED", "BANKED") if statement.state == "BANKED" else ("BANKED", "REMITTED")
-    moved = await matching.follow(tx, statement, *states, limit=FOLLOW_ROWS)  # type: ignore[arg-type]
+    banked = statement.state == "BANKED"
+    moved = await matching.follow(
+        tx,
+        statement,
+        before="REMITTED" if banked else "BANKED",
+        after="BANKED" if banked else "REMITTED",
+        limit=FOLLOW_ROWS,
+    )
     if len(moved) == FOLLOW_ROWS:
         await timers.schedule(tx, FOLLOW, [statement.statement_id], 0, first.cause)
     await outbox.append(tx, [_moved(statement, each).at(each.events, first.cause) for each in moved])

@@ -119,8 +119,8 @@ def about(statement: Statement, leg: Leg) -> About:
     again = f"#{leg.kept.retries}" if leg.kept.retries else ""
     subject = f"{statement.row_id(leg.row.line)}{again}"
     shipment_id = leg.known.shipment_id if leg.known else None
-    of = (statement.carrier, leg.row.waybill, shipment_id, "statement", statement.statement_no, leg.row.line)
-    return About(subject, *of)  # type: ignore[arg-type]  # a tuple of mixed types
+    row, number = leg.row, statement.statement_no
+    return About(subject, statement.carrier, row.waybill, shipment_id, "statement", number, row.line)
 
 
 async def _remit(tx: Tx, statement: Statement, legs: Sequence[Leg], because: Cause, contract: Contract) -> list[Event]:

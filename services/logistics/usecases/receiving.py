@@ -62,8 +62,13 @@ async def receive_statement(tx: Tx, upload: Upload, because: Cause, rules: Rules
         Rejected: `statement_changed`, `wrong_columns`, `not_utf8`, `empty_statement`, `other_carrier`.
     """
     contract = rules.contract(upload.carrier)
-    names = (upload.carrier, upload.statement_ref, contract.currency)
-    statement = await store.insert_statement(tx, *names, digest=upload.digest)
+    statement = await store.insert_statement(
+        tx,
+        carrier=upload.carrier,
+        statement_ref=upload.statement_ref,
+        currency=contract.currency,
+        digest=upload.digest,
+    )
     if statement is None:
         return await _known(tx, upload)
     statement = await _keep_rows(tx, statement, upload, contract)
@@ -96,7 +101,9 @@ async def _keep_rows(tx: Tx, statement: Statement, upload: Upload, contract: Con
     if not totals.rows + totals.bad:
         raise Rejected("empty_statement", "The file has a header and no rows.")
     await store.copy_bad_rows(tx, statement, totals.kept)
-    return await store.write_totals(tx, statement, totals.rows, totals.bad, totals.gross, totals.fee)
+    return await store.write_totals(
+        tx, statement, rows=totals.rows, bad_rows=totals.bad, gross=totals.gross, fee=totals.fee
+    )
 
 
 def _header(lines: Iterator[tuple[int, bytes | None]]) -> str:
