@@ -95,6 +95,11 @@ def in_progress() -> Rejected:
     )
 
 
+def is_about_keys(error: LockNotAvailable) -> bool:
+    """Whether it was a key that another transaction held for too long, and no other row."""
+    return '"idempotency"' in (error.context or "")
+
+
 async def once(
     db: Database,
     key: Key,

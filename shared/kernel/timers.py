@@ -41,7 +41,18 @@ SCHEDULE = """
     ON CONFLICT (kind, subject) DO UPDATE SET due_at = excluded.due_at, attempts = 0, cause = excluded.cause
 """
 _PENDING = "SELECT subject FROM timers WHERE kind = $1 AND subject = ANY($2::text[])"
-_CANCEL = "DELETE FROM timers WHERE kind = $1 AND subject = ANY($2::text[])"
+# One that is firing this moment is left alone: waiting for it could be a deadlock with the row it is about, and what it
+# asks for is passed over by whoever sees that row's state.
+_CANCEL = """
+    DELETE FROM timers t
+     USING (SELECT kind, subject FROM timers
+             WHERE kind = $1 AND subject = ANY($2::text[]) FOR UPDATE SKIP LOCKED) AS mine
+     WHERE t.kind = mine.kind AND t.subject = mine.subject
+"""
+_NEXT = """
+    SELECT kind FROM timers WHERE due_at <= now() AND kind = ANY($1::text[])
+     ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
 _TAKE = "SELECT * FROM take_due_timers($1::text[], $2)"
 _POSTPONE = """
     INSERT INTO timers (kind, subject, due_at, attempts, cause) VALUES ($1, $2, now() + $3::interval, $4, $5)
@@ -72,17 +83,22 @@ async def pending(tx: Tx, kind: str, subjects: Sequence[str]) -> set[str]:
 
 
 async def cancel(tx: Tx, kind: str, subjects: Sequence[str]) -> None:
-    """Take timers back; one that is gone already is no error."""
+    """Take timers back; one that is gone already, or just firing, is no error."""
     await tx.execute(_CANCEL, kind, list(subjects))
 
 
 async def fire_due(db: Database, reactions: Mapping[str, Reaction]) -> int:
-    """Take one batch of due timers and do what they ask for; returns how many were taken."""
+    """Take one batch of due timers of a kind and do what they ask for; returns how many were taken.
+
+    Of one kind, because each locks rows in an order of its own: two in one transaction could close a circle.
+    """
 
     async def take(tx: Tx) -> int:
-        due = [_timer(row) for row in await tx.fetch(_TAKE, list(reactions), BATCH)]
-        for kind in sorted({timer.kind for timer in due}):
-            await _fire(tx, reactions[kind], [timer for timer in due if timer.kind == kind])
+        kind = await tx.fetchval(_NEXT, list(reactions))
+        if kind is None:
+            return 0
+        due = [_timer(row) for row in await tx.fetch(_TAKE, [kind], BATCH)]
+        await _fire(tx, reactions[kind], due)
         return len(due)
 
     return await db.run(take) if reactions else 0

@@ -144,7 +144,7 @@ def _tidy_job(router: Router) -> Job:
 def _timer_job(router: Router) -> Job:
     async def fire_timers(db: Database) -> float:
         taken = await timers.fire_due(db, router.timers)
-        return 0.0 if taken == timers.BATCH else timers.POLL_SECONDS
+        return 0.0 if taken else timers.POLL_SECONDS
 
     return fire_timers
 

@@ -19,7 +19,7 @@ from services.orders.http.reading import read_keyed_order, read_order, split_ord
 from services.orders.settings import Settings
 from services.orders.usecases import intake
 from services.orders.usecases.agreed import Agreed, split_of
-from services.orders.usecases.intake import Intake, Request, Taken
+from services.orders.usecases.intake import Intake, Refused, Request, Taken
 from shared.contracts.event import Cause
 from shared.contracts.values import Money, PaymentId
 from shared.kernel import database
@@ -67,7 +67,11 @@ class Desk:
         self._settings = settings
         self._intake = Intake(lambda: settings.rules)
         self._group: GroupCommit[Request, intake.Answer] = GroupCommit(
-            self._connect, self._intake.take_orders, settings.limits, self._intake.take_at_once
+            self._connect,
+            self._intake.take_orders,
+            settings.limits,
+            at_once=self._intake.take_at_once,
+            around=partial(self._intake.take_orders, around=True),
         )
 
     @asynccontextmanager
@@ -111,6 +115,7 @@ class Desk:
             return Answer(201, made(answer.order, self._settings), answer.replayed)
         if isinstance(answer, Rejected):
             raise answer
+        assert isinstance(answer, Refused), "who was held up has been decided again"
         assert answer.answer.body is not None, "a refusal is stored as it went out"
         return Answer(answer.answer.status, answer.answer.body, answer.replayed)
 

@@ -70,6 +70,9 @@ class _Keyed(_Order, kw_only=True):
     idempotency_key: _Key
 
 
+# Of shape or value, of bytes that are no UTF-8, of what is nested beyond all measure.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 _read_order = msgspec.json.Decoder(_Order).decode
 _read_keyed = msgspec.json.Decoder(_Keyed).decode
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -85,7 +88,7 @@ def read_order(ask: Ask) -> PlaceOrder:
     if ask.content_type == "application/json":
         try:
             return _command(ask.caller, _read_order(raw))
-        except msgspec.DecodeError:  # also a ValidationError: pydantic says what is wrong, or that nothing is
+        except _UNREADABLE:  # pydantic says what is wrong, or that nothing is
             pass
     return _command(ask.caller, parse_json(_LAW, raw, ask.content_type))
 
@@ -94,7 +97,7 @@ def split_orders(ask: Ask) -> list[bytes]:
     """The bodies of a call with many orders. Raises `Rejected` for what is no list of 1 to 100."""
     try:
         bodies = [bytes(raw) for raw in _split(ask.raw)]
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         bodies = []
         parse_json(_LIST_LAW, ask.raw, ask.content_type)
     if 1 <= len(bodies) <= MAX_ORDERS:
@@ -108,7 +111,7 @@ def read_keyed_order(ask: Ask, raw: bytes) -> tuple[str, PlaceOrder]:
     form: _Keyed | KeyedOrder
     try:
         form = _read_keyed(raw)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         form = parse_json(_KEYED_LAW, raw, "")
     return form.idempotency_key, _command(ask.caller, form)
 

@@ -106,8 +106,10 @@ async def write(
             stock=stock_rows,
             outbox=outbox.rows(events),
         )
-    except LockNotAvailable:
-        raise idempotency.in_progress() from None
+    except LockNotAvailable as error:
+        if idempotency.is_about_keys(error):
+            raise idempotency.in_progress() from None
+        raise
     except NotWhole:
         raise Contended from None
     if written["keys"] != len(decided):

@@ -44,6 +44,14 @@ async def lock_free(tx: Tx, wanted: Collection[StockId]) -> dict[StockId, Stock]
     return _by_id(await tx.fetch(_LOCK_FREE, sorted(wanted), timedelta(seconds=PAUSE_SECONDS)))
 
 
+_KNOWN = "SELECT stock_id FROM stock WHERE stock_id = ANY($1::uuid[])"
+
+
+async def known(tx: Tx, wanted: Collection[StockId]) -> set[StockId]:
+    """Those of the ids that have a row, whoever holds it."""
+    return {row["stock_id"] for row in await tx.fetch(_KNOWN, list(wanted))} if wanted else set()
+
+
 _CREATE = """
     INSERT INTO stock (stock_id, variant_id, supplier_id)
     SELECT variant_id, variant_id, supplier_id

@@ -196,6 +196,7 @@ class Market:
         if isinstance(answer, Taken):
             assert answer.placed is not None, "a fresh key"
             return answer.placed
+        assert isinstance(answer, Rejected), "nobody holds anything"
         return answer
 
     async def placed(self, order: PlaceOrder, rules: Rules = RULES) -> Placed:

@@ -7,12 +7,12 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from services.orders.tests.edge import PAY_URL_KEY, Edge, order_body, serving
+from services.orders.tests.edge import PAY_URL_KEY, Edge, bearer, order_body, serving
 from services.orders.tests.market import Goods, Market, old_id, touch_token
 from shared.kernel.ids import new_id
 
@@ -206,3 +206,20 @@ async def test_a_buyer_lists_their_own_orders_newest_first(market: Market, edge:
     rest = (await edge.get(f"/orders?limit=2&cursor={first['next_cursor']}")).json()
     assert [order["order_id"] for order in first["items"] + rest["items"]] == mine[::-1]
     assert rest["next_cursor"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "role", "raw"),
+    [
+        ("/orders", "buyer", b'{"ship_to": {"name": "Li \xff"}}'),
+        ("/orders/batch", "service", b'[{"idempotency_key": "k\xff"}]'),
+        ("/orders/batch", "service", b"[" * 5_000 + b"]" * 5_000),
+    ],
+)
+async def test_bytes_that_no_json_is_made_of_are_the_callers_fault(
+    edge: Edge, path: str, role: Literal["buyer", "service"], raw: bytes
+) -> None:
+    headers = bearer(role, "buyer-1") | {"idempotency-key": new_id(), "content-type": "application/json"}
+    answer = await edge.client.post(path, content=raw, headers=headers)
+    said = answer.json()[0]["body"] if answer.status_code == 200 else answer.json()
+    assert said["code"] in ("malformed_json", "validation_failed")

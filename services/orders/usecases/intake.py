@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -28,7 +28,7 @@ from shared.contracts.values import OrderId, SlotId
 from shared.kernel import timers
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
-from shared.kernel.group_commit import Contended
+from shared.kernel.group_commit import Contended, Held
 from shared.kernel.idempotency import Decided, Key
 from shared.kernel.ids import age_seconds, new_id
 from shared.kernel.outbox import Sealed
@@ -71,7 +71,7 @@ class Refused:
         return self.refusal is None
 
 
-Answer = Taken | Refused | Rejected  # what is only rejected was not stored, and is decided anew
+Answer = Taken | Refused | Rejected | Held  # what is only rejected, or held up, was not stored and is decided anew
 
 
 @dataclass(slots=True)
@@ -81,8 +81,10 @@ class Intake:
     rules: Callable[[], Rules]
     memory: ShelfMemory = field(default_factory=ShelfMemory)
 
-    async def take_orders(self, tx: Tx, requests: Sequence[Request]) -> list[Answer]:
+    async def take_orders(self, tx: Tx, requests: Sequence[Request], *, around: bool = False) -> list[Answer]:
         """Place each order, refuse it, or answer as before, in the order they came; no key comes twice.
+
+        `around` stock rows that another transaction holds: who needs one is `Held`, and nothing is stored for it.
 
         Statements: the moment with what was decided before and what became of cash, listings unless remembered, stock
         rows locked in key order, and one that writes everything; their number does not depend on how many orders there
@@ -94,7 +96,7 @@ class Intake:
         """
         moment = await store.begin(tx, [request.key for request in requests], _cash(requests))
         fresh = [request for place, request in enumerate(requests) if place not in moment.known]
-        decided = iter(await self._decide(tx, fresh, moment) if fresh else [])
+        decided = iter(await self._decide(tx, fresh, moment, around=around) if fresh else [])
         replays = await self._replays(tx, moment.known.values())
         return [
             _again(moment.known[place], replays) if place in moment.known else next(decided)
@@ -127,12 +129,12 @@ class Intake:
         found = {line.slot_id or self.memory.variant(line.listing_id) for line in lines}
         return None if None in found else {each for each in found if each}
 
-    async def _decide(self, tx: Tx, requests: Sequence[Request], moment: Moment) -> list[Answer]:
+    async def _decide(self, tx: Tx, requests: Sequence[Request], moment: Moment, *, around: bool) -> list[Answer]:
         rules = self.rules()
         wanted = {line.listing_id for each in requests for line in each.order.lines}
         shelf = _shelf(await self.memory.find(tx, wanted, moment), moment)
         tried = [_attempt(each.order, shelf, rules) for each in requests]
-        rows = await _locked(tx, tried)
+        rows = await _locked(tx, tried, around=around)
         bought = await _bought(tx, tried, rules.hot)
         answers = [_take(each, rows, bought, rules) for each in tried]
         return await _write(tx, requests, answers, rows.stock)
@@ -163,16 +165,23 @@ def _attempt(asked: PlaceOrder, shelf: Shelf, rules: Rules) -> Placed | Rejected
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Stock rows, and what is free of each as orders take their pieces in turn; `coming`: not here yet."""
+    """Stock rows, and what is free of each as orders take their pieces in turn; `coming`: not here yet; `held`: there,
+    but another transaction's."""
 
     stock: Mapping[StockId, Stock]
     free: dict[StockId, int]
     coming: Collection[SlotId]
+    held: Collection[StockId] = ()
 
 
-async def _locked(tx: Tx, tried: Sequence[Placed | Rejected]) -> _Rows:
+async def _locked(tx: Tx, tried: Sequence[Placed | Rejected], *, around: bool) -> _Rows:
     wanted = {line.stock_id for each in tried if isinstance(each, Placed) for line in each.lines}
-    return _rows(tried, await stock_store.lock(tx, wanted) if wanted else {})
+    if not wanted:
+        return _rows(tried, {})
+    if not around:
+        return _rows(tried, await stock_store.lock(tx, wanted))
+    rows = _rows(tried, await stock_store.lock_free(tx, wanted))
+    return replace(rows, held=await stock_store.known(tx, wanted - rows.stock.keys()))
 
 
 def _rows(tried: Sequence[Placed | Rejected], stock: Mapping[StockId, Stock]) -> _Rows:
@@ -195,10 +204,12 @@ async def _bought(tx: Tx, tried: Sequence[Placed | Rejected], hot: Collection[St
     return await store.find_bought(tx, sorted(asking)) if asking else {}
 
 
-def _take(order: Placed | Rejected, rows: _Rows, bought: Bought, rules: Rules) -> Placed | Rejected:
+def _take(order: Placed | Rejected, rows: _Rows, bought: Bought, rules: Rules) -> Placed | Rejected | Held:
     """Give the order its pieces, all or none."""
     if isinstance(order, Rejected):
         return order
+    if rows.held and any(line.stock_id in rows.held for line in order.lines):
+        return Held()
     try:
         domain.check_slots(order, rows.stock, rows.coming)
         domain.keep_within_share(order, bought, rules)
@@ -223,7 +234,7 @@ def _is_young(identifier: str) -> bool:
 async def _write(
     tx: Tx,
     requests: Sequence[Request],
-    tried: Sequence[Placed | Rejected],
+    tried: Sequence[Placed | Rejected | Held],
     rows: Mapping[StockId, Stock],
     *,
     at_once: bool = False,
@@ -239,7 +250,7 @@ async def _write(
             orders.append(_new_order(answer, agreement, request.because, events))
             decided.append((request.key, Decided(CREATED, None, answer.order_id)))
             answers.append(Taken(agreement, answer))
-        elif answer.code in STORED:
+        elif isinstance(answer, Rejected) and answer.code in STORED:
             said = request.refusal(answer)
             decided.append((request.key, said))
             answers.append(Refused(said, answer))

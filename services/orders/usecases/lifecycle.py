@@ -23,6 +23,7 @@ from services.orders.domain.stock import StockId
 from services.orders.store import lifecycle as store
 from services.orders.store import payments as payments_store
 from services.orders.store import refunds as refunds_store
+from services.orders.store import stock as stock_store
 from services.orders.store.lifecycle import Note, Turned
 from services.orders.usecases import stock
 from services.orders.usecases.agreed import order_confirmed
@@ -172,12 +173,10 @@ async def own_order(tx: Tx, order_id: OrderId, asker: Asker) -> Order:
 
 async def move_stock(tx: Tx, how: StockMove, lines: Sequence[Line], because: Mapping[OrderId, Cause]) -> list[Sealed]:
     """Move the lines' pieces, locked once in key order. A load test's variants are its own, and so is its news."""
-    told: list[Sealed] = []
-    for loadtest in (False, True):
-        mine = [line for line in lines if because[line.order_id].loadtest is loadtest]
-        if mine:
-            told += await how(tx, pieces(mine), because[mine[-1].order_id])
-    return told
+    kinds = [[line for line in lines if because[line.order_id].loadtest is loadtest] for loadtest in (False, True)]
+    if all(kinds):
+        await stock_store.lock(tx, pieces(lines))  # one kind after the other would not be key order
+    return [told for mine in kinds if mine for told in await how(tx, pieces(mine), because[mine[-1].order_id])]
 
 
 def inherited(order: Order, because: Cause) -> Cause:

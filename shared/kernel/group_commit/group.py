@@ -8,20 +8,21 @@ request's disk. What cannot be decided in time is refused with a word on when to
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Generic, TypeVar
 
 import structlog
 
 from shared.kernel import observe
 from shared.kernel.database import is_transient
-from shared.kernel.errors import Rejected, Transient
+from shared.kernel.errors import Transient
 from shared.kernel.failpoints import failpoint
-from shared.kernel.group_commit.writer import ALONE_MS, Commit, Connect, Writer
+from shared.kernel.group_commit.admission import Admission, Limits
+from shared.kernel.group_commit.writer import ALONE_MS, Commit, Connect, Held, Writer
 from shared.kernel.idempotency import in_progress
 
 A = TypeVar("A")
@@ -31,20 +32,9 @@ WRITERS = 2  # while one waits for the disk the other decides; a third only make
 GATHER_SECONDS = 0.01  # how long a batch grows at most while another is under way: about as long as that one takes
 ENOUGH = 32  # orders that are worth a transaction beside another: what one costs PostgreSQL beyond them is then a fifth
 SWEEP_SECONDS = 0.1  # how late a waiting request may learn that its time is over
-BURST_SECONDS = 0.1  # of the capped rate that may come at once: requests never come evenly
-SMOOTH = 0.2  # weight of the newest batch in the measured rate
+HELD_SECONDS = 0.05  # after which a request is decided again whose row somebody else held
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """`batch`: most in a transaction; `queue`: most that wait; `rate`: most taken in a second, 0 for no cap."""
-
-    batch: int = 128
-    queue: int = 2_048
-    rate: float = 0.0
-    deadline_seconds: float = 3.0
 
 
 @dataclass(slots=True, eq=False)
@@ -59,43 +49,29 @@ class _Waiting(Generic[A, B]):
 
 
 @dataclass(slots=True)
-class _Cap:
-    """A token bucket."""
-
-    rate: float
-    tokens: float = 0.0
-    filled_at: float = 0.0
-
-    def has(self, now: float) -> bool:
-        self.tokens = min(self.rate * BURST_SECONDS, self.tokens + (now - self.filled_at) * self.rate)
-        self.filled_at = now
-        return self.tokens >= 1
-
-
-@dataclass(slots=True)
 class GroupCommit(Generic[A, B]):
     """`commit` gets a transaction and what was asked, and returns an answer or an exception each, in order.
 
     What `commit` raises undoes the whole batch: a fault that may pass runs it again, anything else runs each alone,
     so that only the one it lies in is refused with it. `at_once` gets a connection without a transaction, and answers
-    as `commit` would or raises `Contended`.
+    as `commit` would or raises `Contended`. `around` answers as `commit` would, without waiting for rows that others
+    hold: who needs one is answered `Held`, and decided again soon.
     """
 
     connect: Connect
     commit: Commit[A, B]
     limits: Limits = field(default_factory=Limits)
     at_once: Commit[A, B] | None = None
+    around: Commit[A, B] | None = None
     _pending: deque[_Waiting[A, B]] = field(default_factory=deque)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _named: dict[object, asyncio.Future[B]] = field(default_factory=dict)
-    _cap: _Cap = field(init=False)
-    _rate: float = 0.0  # answers a second, as measured
-    _busy: int = 0  # batches under way
+    _admission: Admission = field(init=False)
+    _under_way: list[Sequence[_Waiting[A, B]]] = field(default_factory=list)
     _settled: asyncio.Event = field(default_factory=asyncio.Event)  # one was done, or enough have come
-    _decided_at: float = 0.0
 
     def __post_init__(self) -> None:
-        self._cap = _Cap(self.limits.rate)
+        self._admission = Admission(self.limits)
 
     @property
     def waiting(self) -> int:
@@ -113,7 +89,7 @@ class GroupCommit(Generic[A, B]):
         if name in self._named:
             await self._after(name, due)
         self.admit()
-        self._cap.tokens -= 1
+        self._admission.count()
         waiting = _Waiting(asked, due, loop.create_future())
         self._named[name] = waiting.answer
         self._pending.append(waiting)
@@ -142,10 +118,7 @@ class GroupCommit(Generic[A, B]):
         Raises:
             Rejected: `too_many_requests`, with the seconds until it is worth another try.
         """
-        if self.limits.rate and not self._cap.has(asyncio.get_running_loop().time()):
-            raise _busy(1)
-        if len(self._pending) >= self.limits.queue:
-            raise _busy(max(1, math.ceil(len(self._pending) / max(self._rate, 1.0))))
+        self._admission.admit(len(self._named), len(self._pending), asyncio.get_running_loop().time())
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -163,27 +136,30 @@ class GroupCommit(Generic[A, B]):
             await asyncio.gather(*writers, sweeper, return_exceptions=True)
 
     async def _sweep(self) -> None:
-        """Tell those whose time is over while every writer is held up."""
+        """Tell those whose time is over, whether they wait or are being decided."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             observe.WAITING.set(len(self._pending))
             now = asyncio.get_running_loop().time()
-            while self._pending and self._pending[0].due <= now:
-                self._pending.popleft().refuse(_late())
+            for each in chain(self._pending, *self._under_way):
+                if each.due <= now:
+                    each.refuse(_late())
+            while self._pending and self._pending[0].answer.done():
+                self._pending.popleft()
 
     async def _write(self) -> None:
-        writer = Writer(self.connect, self.commit, self.at_once)
+        writer = Writer(self.connect, self.commit, self.at_once, self.around)
         try:
             while True:
                 batch = await self._take()
-                self._busy += 1
+                self._under_way.append(batch)
                 try:
                     await self._answer(writer, batch)
                 except Exception as error:  # a bug of this module's: it may not end the writer
                     log.exception("a batch was left without answers", size=len(batch))
                     self._settle(batch, [error] * len(batch))
                 finally:
-                    self._busy -= 1
+                    self._under_way.remove(batch)
                     self._settled.set()
         finally:
             writer.drop()
@@ -194,24 +170,34 @@ class GroupCommit(Generic[A, B]):
                 self._wake.clear()
                 await self._wake.wait()
             await asyncio.sleep(0)  # what the loop has ready joins as well
-            if self._busy and len(self._pending) < ENOUGH:
+            if self._under_way and len(self._pending) < ENOUGH:
                 await self._gather()
-            taken = [self._pending.popleft() for _ in range(min(len(self._pending), self.limits.batch))]
-            if batch := [each for each in taken if not each.answer.done()]:
+            if batch := list(islice(self._in_time(), self.limits.batch)):
                 return batch
+
+    def _in_time(self) -> Iterator[_Waiting[A, B]]:
+        """Those that wait, in the order they came; whose time is over is told so."""
+        now = asyncio.get_running_loop().time()
+        while self._pending:
+            each = self._pending.popleft()
+            if each.due <= now:
+                each.refuse(_late())
+            if not each.answer.done():
+                yield each
 
     async def _gather(self) -> None:
         """While another batch is under way a small one grows: until it is worth a transaction, or the other is done."""
         self._settled.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(GATHER_SECONDS):
-                while self._busy and len(self._pending) < ENOUGH:
+                while self._under_way and len(self._pending) < ENOUGH:
                     await self._settled.wait()
                     self._settled.clear()
 
     async def _answer(self, writer: Writer[A, B], batch: Sequence[_Waiting[A, B]]) -> None:
         try:
-            answers = await writer.decide([each.asked for each in batch], batch[0].due)
+            due = max(each.due for each in batch)  # each for itself is told by the sweeper
+            answers = await writer.decide([each.asked for each in batch], due)
         except Exception as error:
             if len(batch) > 1 and not is_transient(error):
                 for each in batch:
@@ -229,21 +215,22 @@ class GroupCommit(Generic[A, B]):
         self._settle([one], [answer])
 
     def _settle(self, batch: Sequence[_Waiting[A, B]], answers: Sequence[B | Exception]) -> None:
+        loop, decided = asyncio.get_running_loop(), 0
         for each, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, Held):
+                loop.call_later(HELD_SECONDS, self._again, each)
+                continue
+            decided += not (each.answer.done() or isinstance(answer, Transient))
             if isinstance(answer, Exception):
                 each.refuse(answer)
             elif not each.answer.done():
                 each.answer.set_result(answer)
         observe.BATCH.observe(len(batch))
-        now = asyncio.get_running_loop().time()
-        measured = len(batch) / max(now - self._decided_at, 1e-6)
-        self._rate, self._decided_at = self._rate + SMOOTH * (measured - self._rate), now
+        self._admission.decided(decided, len(self._pending), loop.time())
 
-
-def _busy(seconds: int) -> Rejected:
-    return Rejected(
-        "too_many_requests", "More requests wait than can be taken; try again.", retry_after_seconds=seconds
-    )
+    def _again(self, held: _Waiting[A, B]) -> None:
+        self._pending.append(held)
+        self._wake.set()
 
 
 def _late() -> Transient:

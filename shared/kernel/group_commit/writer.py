@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from shared.kernel.database import Tx, is_transient
+from shared.kernel.database import LockNotAvailable, Tx, is_transient
 from shared.kernel.errors import Rejected, Transient
 
 A = TypeVar("A")
@@ -22,6 +22,7 @@ B = TypeVar("B")
 PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.02, 0.5  # before the next try: a deadlock has passed, a restart takes a second
 PATIENCE_MS, ALONE_MS = 1_000, 50  # waits for a lock: of a batch, and of one alone after the batch has waited
 FEW = 4  # requests that are worth trying without a transaction: of more, each pays little for its round trips
+AROUND_SECONDS = 1.0  # for which nobody is waited for after somebody has held a row for as long as a batch waits
 CROWDED_SECONDS = 0.1  # for which nothing is tried at once after somebody else moved what it built on
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,10 @@ class Contended(Exception):
     """What was to be decided at once needs a transaction; nothing was written."""
 
 
+class Held(Exception):
+    """Somebody holds a row that this request needs: it is decided again soon, its neighbours are not kept waiting."""
+
+
 @dataclass(slots=True)
 class Writer(Generic[A, B]):
     """One connection; a fault leaves none, so that nothing is asked of a connection in doubt."""
@@ -40,8 +45,10 @@ class Writer(Generic[A, B]):
     connect: Connect
     commit: Commit[A, B]
     at_once: Commit[A, B] | None
+    around: Commit[A, B] | None
     _connection: Tx | None = None
     _crowded_until: float = 0.0  # loop time
+    _around_until: float = 0.0  # loop time
 
     async def decide(self, asked: Sequence[A], due: float, patience_ms: int = PATIENCE_MS) -> Sequence[B | Exception]:
         """Decide in one transaction, again and again until `due` (loop time) while what fails may pass by itself."""
@@ -54,6 +61,8 @@ class Writer(Generic[A, B]):
                     if not is_transient(error):
                         raise
                     log.warning("a batch is decided again", error=repr(error), size=len(asked))
+                    if isinstance(error, LockNotAvailable):
+                        self._around_until = asyncio.get_running_loop().time() + AROUND_SECONDS
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, MOST_PAUSE_SECONDS)
 
@@ -62,11 +71,13 @@ class Writer(Generic[A, B]):
             self._connection = await self.connect()
         connection = self._connection
         try:
-            calm = patience_ms == PATIENCE_MS and asyncio.get_running_loop().time() >= self._crowded_until
+            now = asyncio.get_running_loop().time()
+            calm = patience_ms == PATIENCE_MS and now >= self._crowded_until
             answers = await self._at_once(connection, asked) if calm else None
             if answers is None:
                 await connection.execute(f"BEGIN; SET LOCAL lock_timeout = {patience_ms}")
-                answers = await self.commit(connection, asked)
+                commit = self.around if self.around and now < self._around_until else self.commit
+                answers = await commit(connection, asked)
                 await connection.execute("COMMIT")
         except BaseException as error:
             await self._undo(connection, error)

@@ -12,7 +12,7 @@ import pytest
 from shared.kernel import database
 from shared.kernel.database import Database, Tx
 from shared.kernel.errors import Rejected, Transient
-from shared.kernel.group_commit import CROWDED_SECONDS, FEW, Contended, GroupCommit, Limits
+from shared.kernel.group_commit import CROWDED_SECONDS, FEW, Contended, GroupCommit, Held, Limits
 from shared.kernel.testing import MakeDatabase
 
 Group = GroupCommit[str, str]
@@ -199,3 +199,92 @@ async def test_who_is_decided_alone_for_a_neighbours_sake_waits_for_locks_as_sho
         answers = await here.ask("a", "b", "c")
     assert [type(answer) for answer in answers] == [str, Rejected, str]
     assert (here.tried, here.batches) == ([["a", "b", "c"]], [["a"], ["b"], ["c"]])
+
+
+async def test_one_whose_time_is_nearly_over_leaves_its_neighbours_theirs(db: Database) -> None:
+    async with bench(db, deadline_seconds=1.0) as here:
+        here.gate.clear()
+        blocked = []
+        for writer, mark in enumerate(("first", "other"), 1):
+            blocked.append(asyncio.create_task(here.group.submit(mark, mark)))
+            while len(here.batches) < writer:
+                await asyncio.sleep(0.001)
+        again = asyncio.create_task(here.group.submit("again", "first"))  # waits for the first of its name
+        await asyncio.sleep(0.8)
+        here.gate.set()
+        assert await asyncio.gather(*blocked) == ["<first>", "<other>"]
+        here.gate.clear()
+        asyncio.get_running_loop().call_later(0.5, here.gate.set)
+        answers = await asyncio.gather(again, here.ask("fresh", "young"), return_exceptions=True)
+    assert isinstance(answers[0], Transient)
+    assert answers[1] == ["<fresh>", "<young>"]
+
+
+async def test_who_needs_what_somebody_holds_is_decided_later_and_alone_waits(db: Database) -> None:
+    here = Bench(db, Limits())
+    held = [True]
+
+    async def around(tx: Tx, marks: Sequence[str]) -> Sequence[str | Exception]:
+        free = [mark for mark in marks if mark != "held" or not held[0]]
+        await tx.execute("INSERT INTO marks (mark) SELECT unnest($1::text[])", free)
+        return [f"<{mark}> around" if mark in free else Held() for mark in marks]
+
+    def trouble(marks: Sequence[str]) -> Exception | None:
+        return database.LockNotAvailable("canceling statement due to lock timeout") if "held" in marks else None
+
+    here.trouble, here.group.around = trouble, around
+    async with here.group.running():
+        waits = asyncio.create_task(here.group.submit("held", "held"))
+        assert await here.ask("a", "b") == ["<a> around", "<b> around"]
+        assert not waits.done()
+        held[0] = False
+        assert await waits == "<held> around"
+    assert await here.kept() == {"a", "b", "held"}
+
+
+class Slow:
+    """A server of 400 requests a second whom two writers ask, and the counts of what became of a crowd."""
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self.group: Group = GroupCommit(self._connect, self._commit, Limits(batch=32, deadline_seconds=0.5))
+        self.ends: list[tuple[float, type]] = []
+
+    async def _connect(self) -> Any:
+        return self
+
+    async def execute(self, _sql: str) -> None:
+        return None
+
+    def is_closed(self) -> bool:
+        return False
+
+    def terminate(self) -> None:
+        return None
+
+    async def _commit(self, _tx: Tx, marks: Sequence[str]) -> Sequence[str]:
+        async with self.turn:
+            await asyncio.sleep(len(marks) / 400)
+        return marks
+
+    async def ask(self, mark: str) -> None:
+        try:
+            answer: Any = await self.group.submit(mark, mark)
+        except Exception as error:
+            answer = error
+        self.ends.append((asyncio.get_running_loop().time(), type(answer)))
+
+
+async def test_a_crowd_beyond_its_means_is_turned_away_and_not_kept_until_nobody_is_in_time() -> None:
+    slow, loop = Slow(), asyncio.get_running_loop()
+    async with slow.group.running():
+        start = loop.time()
+        crowd: list[asyncio.Task[None]] = []
+        while (passed := loop.time() - start) < 3:
+            crowd += [asyncio.create_task(slow.ask(str(number))) for number in range(len(crowd), int(1_200 * passed))]
+            await asyncio.sleep(0.01)
+        await asyncio.gather(*crowd)
+    late = [kind for at, kind in slow.ends if start + 1.5 < at < start + 3]
+    assert late.count(str) > 300  # of 600 that could be: all of a deadline's worth would come too late otherwise
+    assert late.count(Rejected) > 600
+    assert late.count(Transient) < late.count(str) / 10

@@ -183,6 +183,34 @@ async def test_a_timer_fires_once_by_the_clock_of_the_database(gauge: Database) 
     assert fired == ["now", "later"]
 
 
+async def test_timers_of_two_kinds_fire_in_transactions_of_their_own(gauge: Database) -> None:
+    fired: list[tuple[str, str, int]] = []
+
+    async def react(tx: Tx, due: Sequence[timers.Timer]) -> None:
+        number = await tx.fetchval("SELECT pg_current_xact_id()::text::bigint")
+        fired.extend((timer.kind, timer.subject, number) for timer in due)
+
+    async with gauge.transaction() as tx:
+        for kind in ("ring", "wake"):
+            await timers.schedule(tx, kind, ["a", "b"], 0, Cause())
+    reactions = {"ring": react, "wake": react}
+    assert [await timers.fire_due(gauge, reactions) for _ in range(3)] == [2, 2, 0]
+    assert len({number for _, _, number in fired}) == 2
+    assert sorted(fired[:2])[0][0] == sorted(fired[:2])[1][0]
+
+
+async def test_a_timer_that_is_firing_is_not_waited_for_by_who_takes_it_back(gauge: Database) -> None:
+    async def react(tx: Tx, due: Sequence[timers.Timer]) -> None:
+        async with asyncio.timeout(2), gauge.transaction() as other:
+            await timers.cancel(other, "ring", ["now", "later"])
+
+    async with gauge.transaction() as tx:
+        await timers.schedule(tx, "ring", ["now"], 0, Cause())
+        await timers.schedule(tx, "ring", ["later"], 3600, Cause())
+    assert await timers.fire_due(gauge, {"ring": react}) == 1
+    assert await gauge.pool.fetchval("SELECT count(*) FROM timers") == 0
+
+
 async def test_a_timer_that_fails_does_not_hold_up_the_others(gauge: Database) -> None:
     fired: list[str] = []
 
