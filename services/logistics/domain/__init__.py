@@ -2,7 +2,7 @@
 
 from .cash import Cash, Collection, collect
 from .contracts import Columns, Contract, Cycle, Fee, Rules
-from .deciding import DecisionKind, Moved, Open, decide, possible
+from .deciding import DecisionEffect, DecisionKind, Moved, Open, decide, possible
 from .findings import Finding, Source
 from .lines import Bad, BadCode, Layout, Row
 from .matching import CashFacts, Judged, Outcome, ParcelFacts, judge
@@ -35,6 +35,7 @@ __all__ = [
     "Columns",
     "Contract",
     "Cycle",
+    "DecisionEffect",
     "DecisionKind",
     "Effect",
     "Fee",

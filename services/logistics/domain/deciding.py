@@ -11,7 +11,7 @@ from shared.contracts.values import Bearer, DiscrepancyKind
 from .findings import Source
 
 DecisionKind = Literal["bear", "refund_buyer", "return_to_carrier", "accept", "retry", "dismiss"]
-Effect = Literal[
+DecisionEffect = Literal[
     "none",
     "write_off",  # nobody will bring this cash any more
     "remit",  # the row is taken as it stands
@@ -67,7 +67,7 @@ class Open:
 class Moved:
     """What a decision does: its effect here, and `amount`, the difference that the ledger must move."""
 
-    effect: Effect = "none"
+    effect: DecisionEffect = "none"
     amount: int | None = None
 
 

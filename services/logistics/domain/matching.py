@@ -27,6 +27,17 @@ class CashFacts:
     collected: int | None = None
     remit_by: datetime | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether a statement may still name this cash: it was not remitted, nor given up."""
+        match self.state:
+            case "DUE" | "COLLECTED" | "REFUSED" | "OVERDUE" | "REVERSED" | "SHORT" | "DISPUTED":
+                return True
+            case "REMITTED" | "BANKED" | "SETTLED" | "WRITTEN_OFF":
+                return False
+            case _:
+                assert_never(self.state)
+
 
 @dataclass(frozen=True, slots=True)
 class ParcelFacts:
@@ -87,7 +98,7 @@ def _judge_cash(parcel: ParcelFacts, cash: CashFacts, differs: _Differs, receive
     row = differs.row
     if cash.currency != differs.contract.currency:
         return Judged("found", Finding("cash_unclear", cash.due, row.gross, differs.contract.currency))
-    if not _waits(cash.state):
+    if not cash.waits:
         return differs.found("duplicate", cash.collected, row.gross)
     if cash.collected is None:
         return _judge_uncollected(parcel, cash, differs)
@@ -107,14 +118,3 @@ def _judge_uncollected(parcel: ParcelFacts, cash: CashFacts, differs: _Differs) 
     if parcel.state == "DELIVERED":
         return differs.found("delivered_without_cash", cash.due, row.gross)
     return differs.found("cash_without_delivery", 0, row.gross)
-
-
-def _waits(state: CashState) -> bool:
-    """Whether a statement may still name this cash: it was not remitted, nor given up."""
-    match state:
-        case "DUE" | "COLLECTED" | "REFUSED" | "OVERDUE" | "REVERSED" | "SHORT" | "DISPUTED":
-            return True
-        case "REMITTED" | "BANKED" | "SETTLED" | "WRITTEN_OFF":
-            return False
-        case _:
-            assert_never(state)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import assert_never
 
 from shared.contracts.event import Cause, Event
 from shared.contracts.logistics import ShipmentCOD
-from shared.contracts.values import Bearer, Money
+from shared.contracts.values import Bearer, DiscrepancyKind, Money
 from shared.kernel import outbox
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
 from shared.kernel.timers import Timer
 
 from .. import domain
-from ..domain import Contract, DecisionKind, Finding, Judged, Open, Rules
+from ..domain import DecisionEffect, DecisionKind, Finding, Judged, Open, Rules
 from ..store import cash as cash_store
 from ..store import discrepancies as store
 from ..store import matching as matching_store
@@ -50,18 +50,23 @@ class _Case:
         """As the domain sees it."""
         found, facts = self.found, self.leg.known.facts if self.leg and self.leg.known else None
         cash = facts.cash if facts else None
-        waits = cash is not None and cash.state not in ("REMITTED", "BANKED", "SETTLED", "WRITTEN_OFF")
         return Open(
             source=found.source,
             kind=found.kind,
             expected=found.expected.amount if found.expected else 0,
             actual=found.actual.amount if found.actual else 0,
             net=self.leg.row.net if self.leg else 0,
-            free=(facts is not None and not facts.charged) if self.charges else waits,
+            free=(facts is not None and not facts.charged) if self.charges else (cash is not None and cash.waits),
             collected=cash is not None and cash.collected is not None,
             prepaid=facts is not None and cash is None and not self.charges,
             charge=self.charges,
         )
+
+    @property
+    def row(self) -> tuple[Statement, Leg]:
+        """Its statement and row; only findings that have them are decided by what moves a row."""
+        assert self.statement is not None and self.leg is not None, "it was found in a statement"
+        return self.statement, self.leg
 
     @property
     def charges(self) -> bool:
@@ -120,44 +125,48 @@ async def _lock(tx: Tx, discrepancy_id: str, rules: Rules) -> _Case:
     return _Case(found, statement, leg)
 
 
-async def _take_effect(tx: Tx, case: _Case, effect: str, because: Cause, rules: Rules) -> list[Event]:
-    if effect == "write_off":
-        assert case.found.shipment_id is not None, "cash has a parcel"
-        if not await matching_store.write_off(tx, case.found.shipment_id):
-            raise Rejected("decision_not_possible", "The cash came meanwhile.", possible=["dismiss"])
-    if case.statement is None or case.leg is None:
-        return []
-    contract = rules.contract(case.statement.carrier)
+async def _take_effect(tx: Tx, case: _Case, effect: DecisionEffect, because: Cause, rules: Rules) -> list[Event]:
     match effect:
-        case "rematch":
-            return await _retry(tx, case.statement, case.found, because, contract)
-        case "remit":
-            return await _remit(tx, case, because, contract)
-        case "collect":
-            return await _collect(tx, case, because, contract)
-        case _:
+        case "none":
             return []
+        case "write_off":
+            await _write_off(tx, case)
+            return []
+        case "rematch":
+            return await _retry(tx, case, because, rules)
+        case "remit":
+            return await _remit(tx, case, because, rules)
+        case "collect":
+            return await _collect(tx, case, because, rules)
+        case _:
+            assert_never(effect)
 
 
-async def _retry(tx: Tx, statement: Statement, found: Discrepancy, because: Cause, contract: Contract) -> list[Event]:
-    told = await rematch(tx, statement, found, because, contract)
+async def _write_off(tx: Tx, case: _Case) -> None:
+    assert case.found.shipment_id is not None, "cash has a parcel"
+    if not await matching_store.write_off(tx, case.found.shipment_id):
+        raise Rejected("decision_not_possible", "The cash came meanwhile.", possible=["dismiss"])
+
+
+async def _retry(tx: Tx, case: _Case, because: Cause, rules: Rules) -> list[Event]:
+    statement, _ = case.row
+    told = await rematch(tx, statement, case.found, because, rules.contract(statement.carrier))
     if told is None:
         raise Rejected("still_differs", "Held against its parcel again, the row fits no better.")
     return told
 
 
-async def _remit(tx: Tx, case: _Case, because: Cause, contract: Contract) -> list[Event]:
+async def _remit(tx: Tx, case: _Case, because: Cause, rules: Rules) -> list[Event]:
     """Take the row as it stands, whatever it differs in."""
-    assert case.statement is not None and case.leg is not None, "looked at"
-    outcome = Judged("charged" if case.charges else "remitted")
-    leg = Leg(case.leg.kept, case.leg.known, outcome)
-    return (await apply(tx, case.statement, [leg], because, contract, again=True)).told
+    statement, leg = case.row
+    taken = Leg(leg.kept, leg.known, Judged("charged" if case.charges else "remitted"))
+    return (await apply(tx, statement, [taken], because, rules.contract(statement.carrier), again=True)).told
 
 
-async def _collect(tx: Tx, case: _Case, because: Cause, contract: Contract) -> list[Event]:
+async def _collect(tx: Tx, case: _Case, because: Cause, rules: Rules) -> list[Event]:
     """The row is the collection that nobody reported; then it is remitted as it stands."""
-    assert case.statement is not None and case.leg is not None, "looked at"
-    row, statement, known = case.leg.row, case.statement, case.leg.parcel
+    statement, leg = case.row
+    row, known = leg.row, leg.parcel
     assert known.facts.cash is not None, "cash is due for it"
     due, taken = statement.money(known.facts.cash.due), statement.money(row.gross)
     told = ShipmentCOD(
@@ -167,21 +176,22 @@ async def _collect(tx: Tx, case: _Case, because: Cause, contract: Contract) -> l
         collected_at=row.collected_at,
         cash_state="COLLECTED",
     )
-    position = await cash_store.collect(tx, told, contract.remit_by(row.collected_at))
+    remit_by = rules.contract(statement.carrier).remit_by(row.collected_at)
+    position = await cash_store.collect(tx, told, remit_by)
     events: list[Event] = [told.at(position, because)]
     events += await find(tx, because, _differences(case, due, taken))
     closed = await store.resolve_about(tx, "delivered_without_cash", [known.shipment_id])
-    return events + resolved(closed, because) + await _remit(tx, case, because, contract)
+    return events + resolved(closed, because) + await _remit(tx, case, because, rules)
 
 
 def _differences(case: _Case, due: Money, taken: Money) -> Sequence[tuple[Finding, About]]:
     """A collection of another amount than was due is decided like any other."""
     if due == taken:
         return []
-    assert case.statement is not None and case.leg is not None, "looked at"
-    kind: Any = "short" if taken.amount < due.amount else "over"
-    subject = f"{case.statement.row_id(case.leg.row.line)}/collection"
-    about = About(subject, case.statement.carrier, case.leg.row.waybill, case.leg.parcel.shipment_id)
+    statement, leg = case.row
+    subject = f"{statement.row_id(leg.row.line)}/collection"
+    about = About(subject, statement.carrier, leg.row.waybill, leg.parcel.shipment_id)
+    kind: DiscrepancyKind = "short" if taken.amount < due.amount else "over"
     return [(Finding(kind, due.amount, taken.amount, due.currency), about)]
 
 
