@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 else:  # the classes are generic in the stubs only
     Tx = asyncpg.Connection | PoolConnectionProxy
 Row = asyncpg.Record
-UniqueViolation = asyncpg.UniqueViolationError
 LockNotAvailable = asyncpg.LockNotAvailableError
 NotWhole = asyncpg.DivisionByZeroError  # of `Writes(whole=...)`: nothing was written
 

@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from faststream import FastStream
 
 BACKLOG = 1_024  # connections that wait for the loop; the kernel's own limit is higher
-SHUTDOWN_SECONDS = 10.0  # a request has a deadline of 3 s: what still runs then never ends
 
 
 def parts(**builders: Callable[[], Any]) -> Callable[[str], Any]:

@@ -22,7 +22,6 @@ class Load:
     rate: int
     chance: random.Random
     sent: int = 0
-    failed: int = 0
     longest_seconds: float = 0.0
     _task: asyncio.Task[None] | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)

@@ -52,7 +52,6 @@ class Process:
     environment: Mapping[str, str]
     log: Path
     popen: subprocess.Popen[bytes] | None = None
-    restarts: int = 0
 
     def start(self, **extra: str) -> None:
         with self.log.open("ab") as log:

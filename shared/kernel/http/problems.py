@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from shared.kernel.database import is_transient
-from shared.kernel.errors import Rejected, Transient, status_of
+from shared.kernel.errors import Rejected, status_of
 
 PROBLEM_JSON = "application/problem+json"
 AWAY_SECONDS = 1  # a restarted database is back in a few seconds; a client that asks each second is no load
@@ -64,7 +64,7 @@ def problem_of(error: Exception, codes: Mapping[str, int]) -> Problem:
     if isinstance(error, HTTPException):
         code = _ROUTER_CODES.get(error.status_code, HTTPStatus(error.status_code).phrase.lower().replace(" ", "_"))
         return Problem(error.status_code, code, str(error.detail), headers=error.headers or {})
-    if isinstance(error, Transient) or is_transient(error):
+    if is_transient(error):
         log.warning("the database is away", error=repr(error))
         return Problem(503, "unavailable", "Try again in a moment.", headers={"retry-after": str(AWAY_SECONDS)})
     log.error("a bug", exc_info=error)

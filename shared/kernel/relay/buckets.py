@@ -42,30 +42,28 @@ class Buckets:
         settings = {"idle_session_timeout": IDLE_SESSION_TIMEOUT, "synchronous_commit": "off"}
         return cls(await database.connect(dsn, schema, name, **settings))
 
-    async def share(self) -> bool:
-        """Take or give up buckets so that each live relay has its share; true when new ones came.
+    async def share(self) -> None:
+        """Take or give up buckets so that each live relay has its share.
 
         A surplus bucket is given up between batches only, when nothing of it is under way.
         """
         if time.monotonic() - self._shared_at < SHARE_SECONDS:
-            return False
+            return
         self._shared_at = time.monotonic()
         live = await self.connection.fetchval(_LIVE)
         share = math.ceil(BUCKETS / max(live, 1))
         if surplus := self.owned[share:]:
             await self.connection.execute(_GIVE_UP, surplus)
             self.owned = self.owned[:share]
-            return False
-        return await self._take_up_to(share)
+        else:
+            await self._take_up_to(share)
 
-    async def _take_up_to(self, share: int) -> bool:
-        before = len(self.owned)
+    async def _take_up_to(self, share: int) -> None:
         for bucket in set(range(BUCKETS)) - set(self.owned):
             if len(self.owned) >= share:
                 break
             if await self.connection.fetchval(_TAKE, bucket):
                 self.owned.append(bucket)
-        return len(self.owned) > before
 
     async def touch(self) -> None:
         """Keep the session alive, and learn here, before sending more, that it was ended meanwhile."""
