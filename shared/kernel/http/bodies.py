@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -78,23 +78,25 @@ async def read(request: Request, limit: int) -> bytes:
 
 async def read_chunks(chunks: AsyncIterable[bytes], announced: str, limit: int) -> bytes:
     """The same of any stream, whose length may have been announced."""
+    return b"".join([chunk async for chunk in within(chunks, announced, limit)])
+
+
+async def within(chunks: AsyncIterable[bytes], announced: str, limit: int) -> AsyncIterator[bytes]:
+    """A body's chunks as they come; `body_too_large` in the end, or at once, when they are more than `limit` bytes."""
     if announced.isdigit() and int(announced) > limit + SPILL_BYTES:
-        raise too_large(limit)
-    kept: list[bytes] = []
+        raise _too_large(limit)
     size = 0
     async for chunk in chunks:
         size += len(chunk)
         if size > limit + SPILL_BYTES:
             break
         if size <= limit:
-            kept.append(chunk)
+            yield chunk
     if size > limit:
-        raise too_large(limit)
-    return b"".join(kept)
+        raise _too_large(limit)
 
 
-def too_large(limit: int) -> Rejected:
-    """The refusal of a body of more than so many bytes."""
+def _too_large(limit: int) -> Rejected:
     return Rejected("body_too_large", f"Send at most {limit} bytes.", limit_bytes=limit)
 
 

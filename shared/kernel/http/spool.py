@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from typing import IO
 
 from fastapi import Request
 
 from shared.kernel.errors import Rejected
-from shared.kernel.http.bodies import SPILL_BYTES, too_large
+from shared.kernel.http.bodies import within
 from shared.kernel.webhooks import Streamed
 
 HELD_BYTES = 1 << 20  # smaller bodies never see the disk
@@ -35,30 +34,17 @@ def check_media_type(request: Request, wanted: str) -> None:
 
 async def spool(request: Request, limit: int, signature: Streamed | None = None) -> Spooled:
     """The request's body; `body_too_large` when there are more than `limit` bytes, of which nothing is kept."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit + SPILL_BYTES:
-        raise too_large(limit)
     file = tempfile.SpooledTemporaryFile(max_size=HELD_BYTES)  # noqa: SIM115 - the edge closes it
+    digest = hashlib.sha256()
     try:
-        spooled = await _write(file, request.stream(), limit, signature)
-        if spooled.size > limit:
-            raise too_large(limit)
-    except BaseException:
-        file.close()
-        raise
-    return spooled
-
-
-async def _write(file: IO[bytes], chunks: AsyncIterable[bytes], limit: int, signature: Streamed | None) -> Spooled:
-    digest, size = hashlib.sha256(), 0
-    async for chunk in chunks:
-        size += len(chunk)
-        if size > limit + SPILL_BYTES:
-            break
-        if size <= limit:
+        async for chunk in within(request.stream(), request.headers.get("content-length", ""), limit):
             file.write(chunk)
             digest.update(chunk)
             if signature:
                 signature.update(chunk)
+    except BaseException:
+        file.close()
+        raise
+    size = file.tell()
     file.seek(0)
     return Spooled(file, digest.digest(), size)
