@@ -22,7 +22,7 @@ from shared.kernel.database import is_transient
 from shared.kernel.errors import Transient
 from shared.kernel.failpoints import failpoint
 from shared.kernel.group_commit.admission import Admission, Limits
-from shared.kernel.group_commit.writer import ALONE_MS, Commit, Connect, Held, Writer
+from shared.kernel.group_commit.writer import Commit, Connect, Held, Writer
 from shared.kernel.idempotency import in_progress
 
 A = TypeVar("A")
@@ -209,7 +209,7 @@ class GroupCommit(Generic[A, B]):
 
     async def _answer_alone(self, writer: Writer[A, B], one: _Waiting[A, B]) -> None:
         try:
-            (answer,) = await writer.decide([one.asked], one.due, patience_ms=ALONE_MS)
+            (answer,) = await writer.decide([one.asked], one.due, alone=True)
         except Exception as error:
             answer = _late() if is_transient(error) else error
         self._settle([one], [answer])

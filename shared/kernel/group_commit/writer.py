@@ -50,13 +50,16 @@ class Writer(Generic[A, B]):
     _crowded_until: float = 0.0  # loop time
     _around_until: float = 0.0  # loop time
 
-    async def decide(self, asked: Sequence[A], due: float, patience_ms: int = PATIENCE_MS) -> Sequence[B | Exception]:
-        """Decide in one transaction, again and again until `due` (loop time) while what fails may pass by itself."""
+    async def decide(self, asked: Sequence[A], due: float, *, alone: bool = False) -> Sequence[B | Exception]:
+        """Decide in one transaction, again and again until `due` (loop time) while what fails may pass by itself.
+
+        `alone`, after its batch has failed: it waits `ALONE_MS` for a lock, and is not tried at once.
+        """
         pause = PAUSE_SECONDS
         async with asyncio.timeout_at(due):
             while True:
                 try:
-                    return await self._decide(asked, patience_ms)
+                    return await self._decide(asked, alone=alone)
                 except Exception as error:
                     if not is_transient(error):
                         raise
@@ -66,16 +69,16 @@ class Writer(Generic[A, B]):
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, MOST_PAUSE_SECONDS)
 
-    async def _decide(self, asked: Sequence[A], patience_ms: int) -> Sequence[B | Exception]:
+    async def _decide(self, asked: Sequence[A], *, alone: bool) -> Sequence[B | Exception]:
         if self._connection is None or self._connection.is_closed():
             self._connection = await self.connect()
         connection = self._connection
         try:
             now = asyncio.get_running_loop().time()
-            calm = patience_ms == PATIENCE_MS and now >= self._crowded_until
+            calm = not alone and now >= self._crowded_until
             answers = await self._at_once(connection, asked) if calm else None
             if answers is None:
-                await connection.execute(f"BEGIN; SET LOCAL lock_timeout = {patience_ms}")
+                await connection.execute(f"BEGIN; SET LOCAL lock_timeout = {ALONE_MS if alone else PATIENCE_MS}")
                 commit = self.around if self.around and now < self._around_until else self.commit
                 answers = await commit(connection, asked)
                 await connection.execute("COMMIT")
