@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class Job:
         return cls(servers.dsn, servers.kafka.bootstrap, schema, topic, events, *pids)
 
 
-Doing = Callable[[Job], Awaitable[Any]]
+Doing = Callable[[Job], Coroutine[Any, Any, Any]]
 
 
 class JobFailed(Exception):
@@ -111,11 +111,7 @@ def main() -> None:
     doings: dict[str, Doing] = {**relaying.JOBS, **consuming.JOBS, **latency.JOBS}
     job = Job(**json.loads(sys.stdin.readline()))
     _quiet()
-    Path(sys.argv[2]).write_text(json.dumps(uvloop.run(_awaited(doings[sys.argv[1]], job))))
-
-
-async def _awaited(doing: Doing, job: Job) -> Any:
-    return await doing(job)
+    Path(sys.argv[2]).write_text(json.dumps(uvloop.run(doings[sys.argv[1]](job))))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psutil
@@ -166,7 +167,7 @@ def _kind(process: Supervised) -> tuple[str, bool]:
     return service, role == "api"
 
 
-Play = Callable[[Site], Awaitable[str]]
+Play = Callable[[Site], Coroutine[Any, Any, str]]
 
 
 def on_platform(play: Play, seed: int, **env: str) -> str:
@@ -176,7 +177,7 @@ def on_platform(play: Play, seed: int, **env: str) -> str:
         with _driver_first(), place.own_stack(lambda _line: None, data, env=INTAKE_FIRST | env) as stack:
             site = Site(stack, random.Random(seed), place.place_of(stack))
             try:
-                return uvloop.run(_play(play, site))
+                return uvloop.run(play(site))
             finally:
                 site.spares.stop()
     except (Failed, DemoError, StackError) as error:
@@ -202,10 +203,6 @@ def _driver_first() -> Iterator[None]:
     finally:
         with suppress(OSError):
             SHARE.write_text(usual)
-
-
-async def _play(play: Play, site: Site) -> str:
-    return await play(site)
 
 
 async def open_market(site: Site, **pieces: int) -> Shop:
