@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 from bench.end_to_end import CONNECTIONS, QUIET_SECONDS, Town
-from bench.gauge import Cost
 from bench.report import Figure, Report, Run, cuts
 from bench.servers import require_durable
 from load.orders import Mix, shots
@@ -62,13 +61,10 @@ async def measure(here: Town, *, rate: float = RATE, seconds: float = SECONDS) -
     requests = shots(here.market, here.buyers, address, Mix(cod=1.0))
     run = await open_loop([address], requests, rate=rate, seconds=seconds, connections=CONNECTIONS)
     left = await until_quiet(here.stack.auditor_dsn(), here.stack.bootstrap, load_routers(), seconds=QUIET_SECONDS)
-    orders = run.answers.get(201, 0)
-    spent = {name: (total - before.get(name, 0.0)) * 1000 / max(1, orders) for name, total in here.cpu().items()}
+    cost, spent = here.spent(before, run)
     heard = await _heard(here)
-    ours = sum(ms for name, ms in spent.items() if name not in ("postgres", "kafka"))
-    cost = Cost(orders, run.seconds, ours, spent["postgres"], spent["kafka"], run.cpu_seconds * 1000 / max(1, orders))
     from_cause, from_order = cuts(heard.taken_ms(0)), cuts(heard.taken_ms(1))
-    missing = PARTIES * orders - len(heard.shares)
+    missing = PARTIES * cost.events - len(heard.shares)
     return Report(
         "commissions",
         f"a share's event after its cause at {rate:.0f} real orders/s, everything on",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +76,14 @@ class Town:
     def cpu(self) -> dict[str, float]:
         """Processor seconds by process."""
         return {each.name: tree_seconds(each.server.pid) for each in self.stack.processes if each.server.pid}
+
+    def spent(self, before: Mapping[str, float], run: Answered) -> tuple[Cost, dict[str, float]]:
+        """What a run's orders took, by what `cpu` said before it; and processor milliseconds an order by process."""
+        orders = run.answers.get(201, 0)
+        each = 1000 / max(1, orders)
+        spent = {name: (total - before.get(name, 0.0)) * each for name, total in self.cpu().items()}
+        ours = sum(ms for name, ms in spent.items() if name not in (POSTGRES, KAFKA))
+        return Cost(orders, run.seconds, ours, spent[POSTGRES], spent[KAFKA], run.cpu_seconds * each), spent
 
     async def behind(self, tx: Tx) -> int:
         """Orders that stand and have no shipment yet."""
@@ -209,10 +217,7 @@ async def _offer(here: Town, tx: Tx, rate: float, seconds: float) -> Held:
     run = await open_loop([address], requests, rate=rate, seconds=seconds, connections=CONNECTIONS, sink=here.note)
     behind = await here.behind(tx)
     await _drain(here, tx)
-    orders = max(1, run.answers.get(201, 0))
-    spent = {name: (total - before.get(name, 0.0)) * 1000 / orders for name, total in here.cpu().items()}
-    ours = sum(ms for name, ms in spent.items() if name not in (POSTGRES, KAFKA))
-    cost = Cost(orders, run.seconds, ours, spent[POSTGRES], spent[KAFKA], run.cpu_seconds * 1000 / orders)
+    cost, spent = here.spent(before, run)
     rows = await tx.fetch(_TAKEN_MS, began, timeout=DRAIN_SECONDS)
     return Held(rate, run, behind, cost, spent, [float(row["ms"]) for row in rows])
 

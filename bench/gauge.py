@@ -46,10 +46,10 @@ class Cost:
         return self.events / self.seconds
 
 
-def take_reading(postgres_pid: int, kafka_pid: int, *others: int) -> Reading:
-    """Read from inside a measured process; `others` are processes that count as ours beside it."""
-    ours = time.process_time() + sum(tree_seconds(pid) for pid in others)
-    return Reading(time.perf_counter(), ours, tree_seconds(postgres_pid), tree_seconds(kafka_pid))
+def take_reading(postgres_pid: int, kafka_pid: int, *ours: int) -> Reading:
+    """Read now; `ours` are the measured processes, none when it is the one that reads."""
+    used = sum(map(tree_seconds, ours)) if ours else time.process_time()
+    return Reading(time.perf_counter(), used, tree_seconds(postgres_pid), tree_seconds(kafka_pid))
 
 
 def tree_seconds(pid: int) -> float:

@@ -39,9 +39,7 @@ class Job:
 
     @classmethod
     def on(cls, servers: Servers, schema: str, topic: str, events: int) -> Job:
-        assert servers.postgres.pid is not None and servers.kafka.pid is not None
-        pids = (servers.postgres.pid, servers.kafka.pid)
-        return cls(servers.dsn, servers.kafka.bootstrap, schema, topic, events, *pids)
+        return cls(servers.dsn, servers.kafka.bootstrap, schema, topic, events, *servers.pids)
 
 
 Doing = Callable[[Job], Coroutine[Any, Any, Any]]

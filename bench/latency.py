@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench import jobs
-from bench.gauge import Reading, tree_seconds
+from bench.gauge import take_reading
 from bench.jobs import READY, Job, Running
 from bench.report import Report, Run, latency_report
 from bench.servers import Servers
@@ -48,10 +48,11 @@ async def measure(servers: Servers, seconds: float = SECONDS) -> Report:
     try:
         consumer.wait_ready()
         relay.wait_ready()
-        before = _reading(servers, consumer, relay)
+        watched = (*servers.pids, consumer.process.pid, relay.process.pid)
+        before = take_reading(*watched)
         committed = await asyncio.to_thread(jobs.run, "meter", job)
         await _all_applied(servers, gauge, job.events)
-        cost = _reading(servers, consumer, relay).cost(before, job.events)
+        cost = take_reading(*watched).cost(before, job.events)
         consumer.process.send_signal(signal.SIGTERM)
         arrived = await asyncio.to_thread(consumer.answer)
     finally:
@@ -65,12 +66,6 @@ async def measure(servers: Servers, seconds: float = SECONDS) -> Report:
     runs = [Run(0, "meter → gauge", replace(cost, seconds=lasted))]
     title = f"commit → consumer at {RATE} events/s"
     return latency_report(Report("latency", title, runs, durable), taken_ms, TARGET_MS)
-
-
-def _reading(servers: Servers, *ours: Running) -> Reading:
-    assert servers.postgres.pid is not None and servers.kafka.pid is not None
-    used = sum(tree_seconds(each.process.pid) for each in ours)
-    return Reading(time.perf_counter(), used, tree_seconds(servers.postgres.pid), tree_seconds(servers.kafka.pid))
 
 
 async def _all_applied(servers: Servers, schema: str, events: int) -> None:

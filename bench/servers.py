@@ -46,6 +46,12 @@ class Servers:
     def dsn(self) -> str:
         return self.postgres.dsn()
 
+    @property
+    def pids(self) -> tuple[int, int]:
+        """PostgreSQL's and Kafka's processes."""
+        assert self.postgres.pid is not None and self.kafka.pid is not None
+        return self.postgres.pid, self.kafka.pid
+
     async def schema(self, name: str) -> str:
         """A schema of its own with the kernel's tables and the mill's; returns its name."""
         schema = f"{name}_{next(_numbers)}"

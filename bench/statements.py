@@ -10,7 +10,6 @@ import asyncio
 import random
 import re
 import tempfile
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import httpx
 
-from bench.gauge import Cost, Reading, tree_seconds
+from bench.gauge import Cost, Reading, take_reading
 from bench.report import Figure, Report, Run
 from bench.servers import Servers
 from services.logistics.tests import seeded
@@ -52,9 +51,7 @@ class Desk:
     carrier_key: str
 
     def reading(self, servers: Servers) -> Reading:
-        assert servers.postgres.pid is not None and servers.kafka.pid is not None
-        ours = sum(tree_seconds(pid) for pid in (self.api.pid, self.worker.pid) if pid)
-        return Reading(time.perf_counter(), ours, tree_seconds(servers.postgres.pid), tree_seconds(servers.kafka.pid))
+        return take_reading(*servers.pids, *(pid for pid in (self.api.pid, self.worker.pid) if pid))
 
     def peaks(self) -> dict[str, float]:
         """The most memory each process has had, in MB."""
