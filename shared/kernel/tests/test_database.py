@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 import pytest
 
 from shared.kernel import database
-from shared.kernel.database import Database
+from shared.kernel.database import Database, Tx
 
 _FIND = "SELECT * FROM growing JOIN unnest($1::int[]) AS asked (id) USING (id)"
 _PREPARED = "SELECT max(prepare_time) FROM pg_prepared_statements WHERE statement LIKE '%growing JOIN%'"
+
+
+async def _planned(one: Tx) -> datetime:
+    """Ask, and say when what was asked was planned."""
+    await one.fetch(_FIND, [1])
+    at: datetime = await one.fetchval(_PREPARED)
+    return at
 
 
 async def test_a_table_that_has_grown_is_planned_for_again(gauge: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,12 +28,10 @@ async def test_a_table_that_has_grown_is_planned_for_again(gauge: Database, monk
     connection = await database.connect(gauge.dsn, gauge.schema, "test", **database.PLANNED_ONCE)
     try:
         async with other.transaction() as tx:
-            for one in (connection, tx):
-                await one.fetch(_FIND, [1])
-                first = await one.fetchval(_PREPARED)
-                await asyncio.sleep(1.1)
-                await one.fetch(_FIND, [1])
-                assert await one.fetchval(_PREPARED) > first
+            first = [await _planned(one) for one in (connection, tx)]
+            await asyncio.sleep(1.1)
+            again = [await _planned(one) for one in (connection, tx)]
+            assert again[0] > first[0] and again[1] > first[1]
     finally:
         await connection.close()
         await other.close()

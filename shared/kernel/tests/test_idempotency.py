@@ -107,7 +107,10 @@ async def test_another_transaction_is_waited_for_and_its_answer_replayed(db: Dat
     assert await second == replace(DONE, replayed=True)
 
 
-async def test_another_transaction_is_waited_for_two_seconds_at_most(db: Database) -> None:
+async def test_another_transaction_is_waited_for_so_long_and_no_longer(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0.1)
     async with db.transaction() as first:
         await claim(first, KEY)
         with pytest.raises(Rejected) as refused:

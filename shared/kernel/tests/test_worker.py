@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.contracts.event import PARTITIONS, Cause, Topic
 from shared.embedded.kafka import Kafka
@@ -72,6 +73,18 @@ async def committed(kafka: Kafka, topic: Topic) -> int:
     finally:
         await consumer.stop()
     return sum(offset or 0 for offset in offsets)
+
+
+async def members(kafka: Kafka, topic: Topic) -> int:
+    """Among how many consumers the group has shared the topic; 0 while it is about to."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        (answer,) = await admin.describe_consumer_groups([f"gauge.{topic.name}"])
+    finally:
+        await admin.close()
+    ((_, _, state, _, _, found, *_),) = answer.groups
+    return len(found) if state == "Stable" else 0
 
 
 async def test_good_and_bad_records_alike_are_taken_up_and_committed(
@@ -152,15 +165,20 @@ async def test_a_lost_database_delays_events_and_loses_none(
 
 
 async def test_consumers_that_come_and_go_apply_each_event_once(gauge: Database, kafka: Kafka, topic: Topic) -> None:
+    async def shared() -> bool:
+        return await members(kafka, topic) == 2
+
     async def all_there() -> bool:
         return sum((await totals(gauge)).values()) == 300
 
-    sending = asyncio.create_task(send(kafka, [counted(f"m{n % 30}", n // 30 + 1) for n in range(300)]))
+    records = [counted(f"m{n % 30}", n // 30 + 1) for n in range(300)]
     async with at_work(gauge, kafka, mill.adding()):
-        for _ in range(2):
+        for start in (0, 150):
+            sending = asyncio.create_task(send(kafka, records[start : start + 100]))
             async with at_work(gauge, kafka, mill.adding()):
-                await asyncio.sleep(1.0)
-        await sending
+                await until(shared)
+                await sending
+            await send(kafka, records[start + 100 : start + 150])
         await until(all_there)
     assert await gauge.pool.fetchval("SELECT count(*) FROM history") == 300
 
