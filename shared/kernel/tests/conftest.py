@@ -1,4 +1,4 @@
-"""The pair of small services that the kernel's tests watch."""
+"""The pair of small services that the kernel's tests watch, and the schema of the edge's tests."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from shared.kernel.database import Database
 from shared.kernel.testing import MakeDatabase
 from shared.kernel.tests import mill
+from shared.kernel.tests.edge_fixtures import SCHEMA
 
 
 @pytest.fixture
@@ -16,6 +17,14 @@ async def gauge(make_database: MakeDatabase) -> AsyncIterator[Database]:
     db = await make_database("gauge")
     await db.pool.execute(mill.TABLES)
     yield db
+
+
+@pytest.fixture
+async def db(make_database: MakeDatabase) -> Database:
+    """The schema of the edge's tests, with one table of its own."""
+    made = await make_database(SCHEMA)
+    await made.pool.execute("CREATE TABLE shelves (label text)")
+    return made
 
 
 @pytest.fixture

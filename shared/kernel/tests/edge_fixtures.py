@@ -1,17 +1,12 @@
-"""What the edge's tests stand on: a real PostgreSQL with the kernel's tables, a key pair, settings."""
+"""What the edge's tests stand on: a key pair, settings, and what they look at."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from typing import ClassVar
 
-import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.embedded.postgres import Postgres
-from shared.embedded.process import free_port
-from shared.kernel import database, migrate
 from shared.kernel.database import Database
 from shared.kernel.settings import ServiceSettings
 
@@ -33,30 +28,6 @@ def _pem_pair() -> tuple[str, str]:
 
 PRIVATE, PUBLIC = _pem_pair()
 OTHER_PRIVATE, _ = _pem_pair()
-
-
-@pytest.fixture(scope="session")
-def edge_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = Postgres(tmp_path_factory.mktemp("edge") / "data", free_port())
-    server.start()
-    try:
-        yield server.dsn()
-    finally:
-        server.remove()
-
-
-@pytest.fixture
-async def db(edge_dsn: str) -> AsyncIterator[Database]:
-    """The service's schema, made anew for each test, with one table of its own."""
-    admin = await database.connect(edge_dsn, "public", "edge-tests")
-    await admin.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; CREATE SCHEMA {SCHEMA}")
-    await admin.close()
-    await migrate.migrate(edge_dsn, SCHEMA)
-    opened = await Database.open(edge_dsn, SCHEMA)
-    async with opened.transaction() as tx:
-        await tx.execute("CREATE TABLE shelves (label text)")
-    yield opened
-    await opened.close()
 
 
 async def count(db: Database, table: str = "shelves") -> int:

@@ -23,9 +23,7 @@ from shared.kernel.database import Database, Tx
 from shared.kernel.errors import NotReady, Rejected
 from shared.kernel.http import Body, Call, Id, Listed, Page, Problem, Reply, Routes, above_zero, api
 from shared.kernel.service import _server
-from shared.kernel.tests.edge_fixtures import OTHER_PRIVATE, PRIVATE, PUBLIC, Settings, count, db, edge_dsn
-
-__all__ = ["db", "edge_dsn"]
+from shared.kernel.tests.edge_fixtures import OTHER_PRIVATE, PRIVATE, PUBLIC, Settings, count
 
 RoomId = NewType("RoomId", str)
 ROOM = "0198c0de-0000-7000-8000-000000000000"
@@ -427,7 +425,7 @@ def test_a_problem_cannot_be_renamed_by_its_extra() -> None:
     assert json.loads(Problem(409, "full", "x", {"code": "y", "left": 1}).body())["code"] == "full"
 
 
-async def test_a_real_server_refuses_a_large_body_and_ends_what_it_began(db: Database, edge_dsn: str) -> None:
+async def test_a_real_server_refuses_a_large_body_and_ends_what_it_began(db: Database) -> None:
     port = free_port()
     server = _server(application(db), "127.0.0.1", port)
     serving = asyncio.create_task(server.serve())

@@ -12,9 +12,7 @@ from shared.kernel import idempotency
 from shared.kernel.database import Database, Tx
 from shared.kernel.errors import NotReady, Rejected
 from shared.kernel.idempotency import Answer, Key, Turns, claim, once, settle, sweep
-from shared.kernel.tests.edge_fixtures import count, db, edge_dsn
-
-__all__ = ["db", "edge_dsn"]
+from shared.kernel.tests.edge_fixtures import count
 
 KEY = Key("buyer-1", "POST /shelves", "k1", hashlib.sha256(b"body").digest())
 DONE = Answer(201, b'{"shelf_id":"1"}')
