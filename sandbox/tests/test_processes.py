@@ -31,6 +31,7 @@ from shared.contracts.values import Money
 from shared.embedded.kafka import Kafka
 from shared.embedded.process import free_port
 from shared.kernel.kafka import apply_topics
+from shared.kernel.testing import until
 
 CODE = {
     "order_id": "0190f3a0-0000-7000-8000-000000000001",
@@ -90,14 +91,6 @@ def listener() -> Iterator[Listener]:
     listener = Listener()
     yield listener
     listener.close()
-
-
-async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 30) -> Any:
-    async with asyncio.timeout(seconds):
-        while True:
-            if found := await holds():
-                return found
-            await asyncio.sleep(0.05)
 
 
 async def _is_ready(client: httpx.AsyncClient) -> bool:

@@ -25,10 +25,12 @@ from shared.kernel.ids import new_id
 from shared.kernel.migrate import migrate
 
 E = TypeVar("E", bound=Event)
+T = TypeVar("T")
 MakeDatabase = Callable[..., Awaitable[Database]]
 
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 2**30  # a run takes 160 MB of it
+PATIENCE_SECONDS, POLL_SECONDS = 30.0, 0.02
 
 _numbers = itertools.count(1)
 
@@ -127,6 +129,14 @@ async def make_database(templates: Templates) -> AsyncIterator[MakeDatabase]:
     for db, dsn in opened:
         await db.close()
         await templates.drop(dsn)
+
+
+async def until(look: Callable[[], Awaitable[T]], seconds: float = PATIENCE_SECONDS) -> T:
+    """What is found, looked for again and again; `TimeoutError` when that is nothing for so long."""
+    async with asyncio.timeout(seconds):
+        while not (found := await look()):
+            await asyncio.sleep(POLL_SECONDS)
+    return found
 
 
 def as_received(event: E, position: int = 1, *, event_id: str | None = None, cause: Cause | None = None) -> E:

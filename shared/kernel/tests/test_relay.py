@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -18,16 +18,8 @@ from shared.kernel.ids import new_id
 from shared.kernel.kafka import MAX_MESSAGE_BYTES, TopicDiffers, apply_topics
 from shared.kernel.relay import Relay
 from shared.kernel.relay.buckets import Buckets
+from shared.kernel.testing import PATIENCE_SECONDS, until
 from shared.kernel.tests import mill
-
-PATIENCE_SECONDS = 20.0
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what must come true."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await condition():
-            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

@@ -18,9 +18,9 @@ from shared.kernel.database import Database, Tx
 from shared.kernel.delivery import Router
 from shared.kernel.ids import new_id
 from shared.kernel.kafka import apply_topics
+from shared.kernel.testing import until
 from shared.kernel.tests import mill
 from shared.kernel.tests.records import changed, counted, totals
-from shared.kernel.tests.test_relay import until
 from shared.kernel.worker import WorkerSettings, worker
 
 
