@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self, TypeVar
 
-from shared.embedded.process import StackError
 from shared.kernel.ids import new_id
-from tests.failures.rig import Failed, require
-from wanpu.demo import place
-from wanpu.demo.client import Answer, Caller, DemoError, Json, Platform, until
+from tests.failures.platform import KEEPER, Site, on_platform
+from tests.failures.rig import require
+from wanpu.demo.client import Answer, Caller, Json, Platform, until
 from wanpu.demo.market import Listing, Market, Shop, onboard, open_shop
 from wanpu.demo.place import Place
-from wanpu.demo.samples import Creator, Deal, Item, Supplier
+from wanpu.demo.samples import Deal, Item, Supplier
 from wanpu.demo.shopping import Basket, body_of
-from wanpu.reconcile import History, load_routers, reconcile, until_quiet
 from wanpu.reconcile.kept import snapshot
 
 ORDERS = 1_000
@@ -39,7 +38,6 @@ MILL = Supplier(
     tuple(Item(sku, sku.title(), "food", (("one", 3_000 + 500 * n),), "", PIECES) for n, sku in enumerate(SKUS)),
     (Deal("commission", SKUS, 120_000),),
 )
-KEEPER = Creator("小禾", "group", "xiaohe", "四样小菜", "现做现发。")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -138,30 +136,23 @@ class Raced:
 
 def f10_hand_over(seed: int) -> str:
     """A thousand orders, cancelled and handed over at about the same time, on the whole platform."""
-    try:
-        with place.embedded(lambda _line: None) as where:
-            try:
-                return asyncio.run(_play(where, random.Random(seed)))
-            except (Failed, DemoError) as error:
-                raise Failed(f"{error}; {where.logs}") from error
-    except StackError as error:
-        raise Failed(str(error)) from error
+    return on_platform(_f10, seed)
 
 
-async def _play(where: Place, chance: random.Random) -> str:
+async def _f10(site: Site) -> str:
+    where, chance = site.place, site.chance
     async with Crowd(where.urls, where.keys) as platform:
         shop = await _open(platform)
         orders = await _place(platform, shop, chance)
         await _until_parcels_can_go(where)
         parcels = await _parcels(platform, shop)
         raced = await _race(platform, orders, parcels, chance)
-        left = await until_quiet(where.auditor_dsn, where.bootstrap, load_routers(), seconds=QUIET_SECONDS)
-        require(not left, f"after {QUIET_SECONDS:.0f} s there still was: {'; '.join(left)}")
+        await site.drained(time.monotonic(), QUIET_SECONDS)
         outcomes = _outcomes(raced)
         _require_same_answers(raced)
         _require_ends(raced, await _seen(platform, shop, orders), "by the API")
         await _audit(where, raced)
-        checks = await _require_invariants(where, platform.history)
+        checks = await site.hold(platform.history)
     repeated = sum(len(each.cancel) + len(each.hand_over) - 2 for each in raced)
     told = ", ".join(f"{outcomes[name]} {name}" for name in ENDS)
     return f"{len(raced)} orders: {told}; {repeated} repetitions answered the same; stock adds up; {checks} checks hold"
@@ -312,13 +303,6 @@ async def _audit(where: Place, raced: Sequence[Raced]) -> None:
             sold[listing.variant.variant_id] += qty if each.outcome != CALLED_OFF else 0
     meant = {variant: (PIECES, 0, number) for variant, number in sold.items()}
     require(stock == meant, f"received, reserved and sold are {stock}; by the answers {meant}")
-
-
-async def _require_invariants(where: Place, history: History) -> int:
-    findings = await reconcile(where.auditor_dsn, where.bootstrap, history)
-    broken = [f"{each.name}: {each.sentence} {each.faults[:2]}" for each in findings if not each.holds]
-    require(not broken, "; ".join(broken))
-    return len(findings)
 
 
 def _supplier(platform: Platform, shop: Shop) -> Caller:

@@ -18,14 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.contracts.event import PARTITIONS
 from shared.embedded.kafka import Kafka
 from shared.embedded.postgres import Postgres
 from shared.embedded.process import free_port
 from shared.kernel.database import Database
-from shared.kernel.kafka import apply_topics
+from shared.kernel.kafka import apply_topics, read_all
 from shared.kernel.migrate import migrate
 from shared.kernel.tests import mill
 from tests.failures import process
@@ -195,25 +193,14 @@ class Found:
 
 async def read_topic(bootstrap: str, topic: str) -> Found:
     """Read a topic from its first record to its last."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    await consumer.start()
     found, seen = Found(), set[bytes]()
-    try:
-        parts = [TopicPartition(topic, number) for number in range(PARTITIONS)]
-        consumer.assign(parts)
-        await consumer.seek_to_beginning(*parts)
-        ends = await consumer.end_offsets(parts)
-        while any([await consumer.position(part) < ends[part] for part in parts]):
-            for records in (await consumer.getmany(timeout_ms=500, max_records=5000)).values():
-                for record in records:
-                    headers = dict(record.headers)
-                    if headers["ce_id"] in seen:
-                        found.copies += 1
-                        continue
-                    seen.add(headers["ce_id"])
-                    found.streams[record.key.decode()].append(int(headers["ce_aggregateversion"]))
-    finally:
-        await consumer.stop()
+    async for record in read_all(bootstrap, [topic]):
+        headers = dict(record.headers)
+        if headers["ce_id"] in seen:
+            found.copies += 1
+            continue
+        seen.add(headers["ce_id"])
+        found.streams[record.key.decode()].append(int(headers["ce_aggregateversion"]))
     return found
 
 
