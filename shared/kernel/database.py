@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import asyncpg
@@ -157,6 +158,12 @@ def _give_up(connection: Tx) -> None:
     """Cut a connection that is gone or silent: a goodbye would wait for it, and keep its place in the pool."""
     with suppress(asyncpg.InterfaceError):  # it is back in the pool already
         connection.terminate()
+
+
+async def now(tx: Tx) -> datetime:
+    """The database's time; the same throughout the transaction."""
+    at: datetime = await tx.fetchval("SELECT now()")
+    return at
 
 
 def columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:

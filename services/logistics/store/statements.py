@@ -38,6 +38,7 @@ class Statement:
     matched: int
     found: int
     received_at: datetime
+    matched_at: datetime | None
     events: int
 
     @property

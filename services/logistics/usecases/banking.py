@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from shared.contracts.event import Cause, Event
 from shared.contracts.logistics import BankCreditReceived, BankCreditReversed, CodBanked, CodBankingReversed
 from shared.contracts.values import Money
-from shared.kernel import outbox, timers
+from shared.kernel import database, outbox, timers
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
 from shared.kernel.timers import Timer
@@ -157,10 +157,11 @@ async def follow_bank(tx: Tx, due: Sequence[Timer]) -> None:
     )
     if len(moved) == FOLLOW_ROWS:
         await timers.schedule(tx, FOLLOW, [statement.statement_id], 0, first.cause)
-    await outbox.append(tx, [_moved(statement, each).at(each.events, first.cause) for each in moved])
+    at = await database.now(tx)
+    await outbox.append(tx, [_moved(statement, each, at).at(each.events, first.cause) for each in moved])
 
 
-def _moved(statement: Statement, cash: Followed) -> Event:
+def _moved(statement: Statement, cash: Followed, at: datetime) -> Event:
     net = Money(amount=cash.gross.amount - cash.fee.amount, currency=cash.gross.currency)
     facts = {
         **cash.ids,
@@ -169,8 +170,8 @@ def _moved(statement: Statement, cash: Followed) -> Event:
         **{"gross": cash.gross, "fee": cash.fee, "net": net},
     }
     if statement.state == "BANKED":
-        return CodBanked(**facts, cash_state="BANKED", banked_at=datetime.now(UTC))
-    return CodBankingReversed(**facts, cash_state="REMITTED", reversed_at=datetime.now(UTC))
+        return CodBanked(**facts, cash_state="BANKED", banked_at=at)
+    return CodBankingReversed(**facts, cash_state="REMITTED", reversed_at=at)
 
 
 async def chase_credits(tx: Tx, due: Sequence[Timer]) -> None:

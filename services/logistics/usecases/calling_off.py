@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from shared.contracts.logistics import CancellationRefused, ShipmentCancelled, ShipmentState
 from shared.contracts.orders import CancellationRequested
-from shared.kernel import outbox
+from shared.kernel import database, outbox
 from shared.kernel.database import Tx
 
 from ..domain import Shipment
@@ -25,7 +24,7 @@ async def call_off(tx: Tx, requests: Sequence[CancellationRequested]) -> None:
     cancelled = await store.call_off(tx, list(asked))
     too_late = await store.refuse_call_off(tx, list(asked))
     await cash_store.withdraw(tx, [parcel.shipment_id for parcel in cancelled], "REVERSED")
-    now = datetime.now(UTC)
+    now = await database.now(tx)
     entries = [Entry(parcel.shipment_id, "cancelled", "CANCELLED", now) for parcel in cancelled]
     entries += [
         Entry(parcel.shipment_id, "cancellation_refused", parcel.parcel.state, now, "noted") for parcel in too_late

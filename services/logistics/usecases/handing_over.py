@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from shared.contracts.event import Cause, Event
 from shared.contracts.logistics import ShipmentHandedOver
-from shared.kernel import outbox
+from shared.kernel import database, outbox
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
 
@@ -45,8 +44,9 @@ async def hand_over(tx: Tx, command: HandOver, because: Cause, rules: Rules) -> 
         return
     await _check(tx, parcel, command)
     parcel = await store.hand_over(tx, parcel, command.carrier, command.waybill)
-    await reports.note(tx, [reports.Entry(parcel.shipment_id, "handed_over", "HANDED_OVER", datetime.now(UTC))])
-    told: list[Event] = [_told(parcel, because)]
+    now = await database.now(tx)
+    await reports.note(tx, [reports.Entry(parcel.shipment_id, "handed_over", "HANDED_OVER", now)])
+    told: list[Event] = [ShipmentHandedOver(**facts(parcel), handed_over_at=now).at(parcel.events, because)]
     for report in await reports.select_unmatched(tx, command.carrier, command.waybill):
         parcel, events = await apply_report(tx, parcel, report, because, rules)
         matched = await discrepancies.resolve_about(tx, "unmatched", [report.subject], parcel.shipment_id)
@@ -59,7 +59,3 @@ async def _check(tx: Tx, parcel: Shipment, command: HandOver) -> None:
         raise Rejected("delivery_details_missing", "The buyer's address has not arrived here yet; try again.")
     if await store.lock_by_waybill(tx, command.carrier, command.waybill) is not None:
         raise Rejected("waybill_taken", "Another parcel travels with this waybill; check its number.")
-
-
-def _told(parcel: Shipment, because: Cause) -> ShipmentHandedOver:
-    return ShipmentHandedOver(**facts(parcel), handed_over_at=datetime.now(UTC)).at(parcel.events, because)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from shared.contracts.event import Cause, Event
 from shared.contracts.logistics import CodRemitted, ReturnChargeSettled, StatementMatched
-from shared.kernel import outbox, timers
+from shared.kernel import database, outbox, timers
 from shared.kernel.database import Tx
 from shared.kernel.timers import Timer
 
@@ -128,7 +127,7 @@ async def _remit(tx: Tx, statement: Statement, legs: Sequence[Leg], because: Cau
     positions = await store.remit(tx, statement, rows)
     missing = [leg.parcel.shipment_id for leg in legs if leg.parcel.missing]
     closed = await discrepancy_store.resolve_about(tx, "missing", missing)
-    remitted_at = datetime.now(UTC)
+    remitted_at = await database.now(tx)
     told: list[Event] = [
         CodRemitted(
             **leg.parcel.ids,
@@ -146,7 +145,7 @@ async def _remit(tx: Tx, statement: Statement, legs: Sequence[Leg], because: Cau
 
 async def _charge(tx: Tx, statement: Statement, legs: Sequence[Leg], because: Cause) -> list[Event]:
     await store.insert_charges(tx, statement, [(leg.parcel.shipment_id, leg.row.line, leg.row.fee) for leg in legs])
-    facts, settled_at = statement_facts(statement), datetime.now(UTC)
+    facts, settled_at = statement_facts(statement), await database.now(tx)
     return [
         ReturnChargeSettled(
             **facts,
@@ -168,7 +167,7 @@ async def _finish(tx: Tx, statement: Statement, because: Cause, contract: Contra
         statement = await statements.change_state(tx, statement, "BANKED", 0)
         await timers.schedule(tx, FOLLOW, [statement.statement_id], 0, because)
     counts = {"matched": statement.matched, "discrepancies": statement.found, "bad_rows": statement.bad_rows}
-    return StatementMatched(**statement_facts(statement), **counts, matched_at=datetime.now(UTC)).at(
+    return StatementMatched(**statement_facts(statement), **counts, matched_at=statement.matched_at).at(
         statement.events, because
     )
 
