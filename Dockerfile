@@ -14,6 +14,6 @@ COPY services services
 COPY sandbox sandbox
 COPY wanpu wanpu
 RUN python -m compileall -q shared services sandbox wanpu
-USER wanpu
+USER 10001
 ENTRYPOINT ["python", "-m"]
 CMD ["wanpu", "--help"]
