@@ -95,16 +95,10 @@ def compose(_say: Say) -> Iterator[Place]:
     """The stack of docker compose on its usual ports.
 
     Raises:
-        StackError: its keys are not where compose puts them.
+        StackError: its keys are not where compose puts them, or not ours to read.
     """
     folder = Path(os.environ.get("WANPU_KEYS_DIR", COMPOSE_KEYS)).absolute()
-    try:
-        password = keys.read(folder, keys.OPERATOR, keys.AUDITOR_PASSWORD)
-    except OSError as error:
-        raise StackError(
-            f"no keys in {folder} ({error.strerror}): run `docker compose up --build --wait` first, "
-            "or name their folder in WANPU_KEYS_DIR"
-        ) from error
+    password = _auditor_password(folder)
     with _until_signal():
         yield Place(
             urls=by_name(Ports().urls()),
@@ -113,6 +107,21 @@ def compose(_say: Say) -> Iterator[Place]:
             auditor_dsn=with_password(f"postgresql://{AUDITOR}@{LOOPBACK}:{POSTGRES_PORT}/{DATABASE}", password),
             logs="see `docker compose logs`",
         )
+
+
+def _auditor_password(folder: Path) -> str:
+    try:
+        return keys.read(folder, keys.OPERATOR, keys.AUDITOR_PASSWORD)
+    except PermissionError as error:
+        raise StackError(
+            f"the keys in {folder} belong to another user: write WANPU_UID={os.getuid()} (yours) into .env and run "
+            "`docker compose up --build --wait` again, which gives them to you"
+        ) from error
+    except OSError as error:
+        raise StackError(
+            f"no keys in {folder} ({error.strerror}): run `docker compose up --build --wait` first, "
+            "or name their folder in WANPU_KEYS_DIR"
+        ) from error
 
 
 def by_name(variables: dict[str, str]) -> dict[str, str]:
