@@ -18,7 +18,7 @@ from shared.contracts.event import PARTITIONS, Topic
 from shared.kernel.database import Row
 
 MAX_MESSAGE_BYTES = 900_000  # under the broker's 1 MiB with room for headers and the batch's frame
-BATCH_BYTES = 256 * 1024  # measured knee: larger batches gave nothing on two cores (messaging.md)
+BATCH_BYTES = 256 * 1024  # larger batches gave a prototype nothing more on two cores
 LINGER_MS = 2  # the outbox read already groups; waiting longer only adds to latency
 REQUEST_MS = 30_000  # longer than the relay's own patience, so that no batch expires behind the relay's back
 DAY_MS = 86_400_000

@@ -1,4 +1,4 @@
-"""F1, F4 and F5 of the design's list: processes, the database and its sessions die while people order."""
+"""F1, F4 and F5 of docs/guarantees.md: processes, the database and its sessions die while people order."""
 
 from __future__ import annotations
 

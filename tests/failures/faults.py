@@ -1,4 +1,4 @@
-"""F2, F3, F7, F8, F9 and F12 of the design's list, on the small pair: the messaging guarantees by themselves."""
+"""F2, F3, F7, F8, F9 and F12 of docs/guarantees.md, on the small pair: the messaging guarantees by themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F11 of the design's list: whatever becomes of the first request, a key is one order and one answer."""
+"""F11 of docs/guarantees.md: whatever becomes of the first request, a key is one order and one answer."""
 
 from __future__ import annotations
 

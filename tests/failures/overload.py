@@ -1,4 +1,4 @@
-"""F6 and F13 of the design's list: a database that is slow or silent, and more orders than the service takes."""
+"""F6 and F13 of docs/guarantees.md: a database that is slow or silent, and more orders than the service takes."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ from wanpu.local.supervisor import Supervised, Supervisor
 from wanpu.provision import in_database
 from wanpu.reconcile import History, load_routers, reconcile, until_quiet
 
-RATE = 300  # orders a second, open loop: "under load" (proof.md)
+RATE = 300  # orders a second, open loop: "under load" (docs/guarantees.md)
 CONNECTIONS = 2 * RATE  # an open loop: nobody waits in the client unless an answer takes two seconds
 DRAIN_SECONDS = 15.0
 VARIANTS = 60  # a shop's page shows a hundred listings at most

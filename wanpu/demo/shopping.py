@@ -14,7 +14,7 @@ from wanpu.demo import samples
 from wanpu.demo.client import Answer, Caller, DemoError, Json, Platform, money, until
 from wanpu.demo.market import Listing, Market, Shop
 
-COD_LIMIT: Final = 20_000  # fen: from here on cash on delivery is confirmed by a code (domain.md, Order)
+COD_LIMIT: Final = 20_000  # fen: from here on cash on delivery is confirmed by a code (orders' setting)
 ENTRY_POINTS: Final = ("search", "account", "article", "share", "group", "direct")
 TRIES = 500  # to find a basket of the wanted size; about one in three fits
 ENDED_WELL: Final = frozenset({"FULFILLED", "COMPLETED"})

@@ -1,4 +1,4 @@
-"""`wanpu reconcile`: reads every schema and every topic from offset 0 and checks the invariants 1 to 8 of proof.md.
+"""`wanpu reconcile`: reads every schema and topic from offset 0 and checks invariants 1 to 8 (docs/guarantees.md).
 
     findings = await reconcile(stack.auditor_dsn(), stack.bootstrap, history)
     assert all(finding.holds for finding in findings), report(findings)

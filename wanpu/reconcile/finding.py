@@ -16,7 +16,7 @@ SHOWN = 10  # faults kept of a finding: the first say what is wrong, the count h
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check's answer: which invariant of proof.md, whether it holds, one sentence, the first faults."""
+    """One check's answer: which invariant of docs/guarantees.md, whether it holds, one sentence, the first faults."""
 
     invariant: int
     name: str

@@ -9,7 +9,7 @@ from typing import Final, Literal, assert_never
 
 from shared.contracts.values import DiscrepancyKind, ParcelState
 
-MAX_ATTEMPTS: Final = 3  # the third failed attempt turns the parcel round (domain.md, Parcel)
+MAX_ATTEMPTS: Final = 3  # the third failed attempt turns the parcel round
 
 ParcelKind = Literal[
     "scan", "out_for_delivery", "attempt_failed", "delivered", "refused", "returned", "lost", "damaged"

@@ -15,7 +15,7 @@ from shared.kernel.http import Call, Routes, Spooled
 
 routes = Routes()
 
-MAX_STATEMENT_BYTES = 64 << 20  # a million rows (api.md)
+MAX_STATEMENT_BYTES = 64 << 20  # a million rows
 
 
 class JobMade(BaseModel):

@@ -24,7 +24,7 @@ from shared.kernel import ids, outbox
 from shared.kernel.database import Tx
 from shared.kernel.errors import NotReady, Rejected
 
-ARRIVAL_SECONDS = 10.0  # an id this young may name what has not arrived yet (design: api.md)
+ARRIVAL_SECONDS = 10.0  # an id this young may name what has not arrived here yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,8 @@ import asyncpg
 from shared.kernel import database
 from shared.kernel.outbox import BUCKETS
 
-IDLE_SESSION_TIMEOUT = (
-    "8s"  # keepalive can't see a stopped process; 8 s and the heir's next look stay under the 12 s promised (F12)
-)
+# Keepalive can't see a stopped process; 8 s and the heir's next look stay under the 12 s of F12 (docs/guarantees.md).
+IDLE_SESSION_TIMEOUT = "8s"
 TOUCH_SECONDS = 3.0  # well inside the session timeout, also while sends are pending
 SHARE_SECONDS = 1.0  # how soon a relay notices that another came or went
 
