@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from shared.contracts import ALL_EVENTS, TOPICS
+from wanpu.layout import SERVICES
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ("catalog", "storefront", "orders", "logistics")
 FUNCTION_LINES = 40
 MODULE_LINES = 300
 POSITIONAL = 5  # an object and at most four things about it
