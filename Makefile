@@ -43,6 +43,7 @@ check: $(VENV)/installed ## style, types, import rules, drift of generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m wanpu schemas check
+	@$(BIN)/python -m wanpu settings check
 
 up: $(VENV)/installed ## start the platform here (ARGS="--detach --data DIR")
 	@$(BIN)/python -m wanpu up $(ARGS)
@@ -59,11 +60,12 @@ load: $(VENV)/installed ## offer orders and leave the books alone (RATE=300 DURA
 fault: $(VENV)/installed ## break it on purpose, then reconcile (ARGS="F2 F8")
 	@$(BIN)/python -m tests.failures $(ARGS)
 
-contracts: $(VENV)/installed ## regenerate schemas, examples and AsyncAPI from the event classes
+contracts: $(VENV)/installed ## regenerate schemas, examples and AsyncAPI from the event classes, docs/settings.md from the settings
 	@$(BIN)/python -m wanpu schemas write
+	@$(BIN)/python -m wanpu settings write
 
 lock: $(VENV)/installed ## resolve requirements/*.in again
 	@for name in main local dev; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt; done
 
 clean: ## remove the virtual environment and caches
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -16,16 +16,16 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="WANPU_", extra="ignore", frozen=True)
 
-    name: str = ""
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65_535)] = 0
-    secrets_dir: Path = Path()
-    orders_url: str = "http://127.0.0.1:8103"
-    logistics_url: str = "http://127.0.0.1:8104"
+    name: str = ""  # of this process, as on its command line
+    host: str = "127.0.0.1"  # the address it listens on
+    port: Annotated[int, Field(ge=0, le=65_535)] = 0  # where it listens
+    secrets_dir: Path = Path()  # the folder of the process's secrets
+    orders_url: str = "http://127.0.0.1:8103"  # whom payment provider and bank call
+    logistics_url: str = "http://127.0.0.1:8104"  # whom carrier and bank call
     kafka_bootstrap: str = ""  # empty: nothing is followed, the party knows what it is told by calls
 
     quiet_sandbox: bool = False  # every act is left to the caller, and what is asked is done plainly and at once
-    sandbox_seed: int = 1
+    sandbox_seed: int = 1  # of its dice: the same seed does the same to the same order
     sandbox_pace: Annotated[float, Field(gt=0)] = 1.0  # a factor on every delay: the demo lives at 0.1
     sandbox_settle_seconds: Annotated[float, Field(gt=0)] = 30.0  # between two settlements of the payment provider
     sandbox_statement_seconds: Annotated[float, Field(gt=0)] = 60.0  # between two statements of the carrier

@@ -40,6 +40,7 @@ MOUNTS = (
     Mount("dlq", "wanpu.dlq", "app", "Dead letters: list, show, replay, discard."),
     Mount("outbox", "wanpu.outbox", "app", "Events that could not be sent: list them, send them again."),
     Mount("schemas", "wanpu.schemas", "app", "Schemas and examples of every event: write them, or check them."),
+    Mount("settings", "wanpu.settings", "app", "The page of all settings: write it, or check it."),
 )
 
 Data = Annotated[Path, typer.Option(envvar="WANPU_DATA", help="The folder that holds the stack's data, keys and logs.")]

@@ -11,14 +11,13 @@ from shared.kernel.settings import Port, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """`currency` is the platform's only one; `notice_seconds` is how long terms worse for a creator wait.
-
-    `hold_seconds` is orders' setting of the same name: by it catalog knows which hold is longer than the usual one.
-    """
+    """Settings of the catalog; periods in seconds."""
 
     service: ClassVar[str] = "catalog"
 
-    port: Port = 8101
-    currency: Currency = "CNY"
+    port: Port = 8101  # where its API listens
+    currency: Currency = "CNY"  # the platform's only one
+    # how long new terms of an offer wait if they are worse for creators
     notice_seconds: Annotated[float, Field(ge=0, le=366 * 86_400)] = 7 * 86_400
+    # orders' setting of the same name, give both the same: by it catalog knows which hold is longer than the usual one
     hold_seconds: Annotated[float, Field(gt=0)] = 7 * 86_400

@@ -15,12 +15,12 @@ class Settings(ServiceSettings):
     """Settings of logistics."""
 
     service: ClassVar[str] = "logistics"
-    port: Port = 8104
+    port: Port = 8104  # where its API listens
 
-    cash_due_seconds: float = 172_800  # 48 h between a delivery and its cash, in either order (domain.md, Cash)
+    cash_due_seconds: float = 172_800  # 48 h between a delivery and its cash, in either order
     keep_details_seconds: float = 2_592_000  # 30 days: as long as orders.personal keeps them
 
-    # By carrier's name; what an entry leaves out, and a carrier without one, has the defaults of domain/contracts.py.
+    # by carrier's name; what an entry leaves out, and a carrier without one, has the defaults of domain/contracts.py
     carrier_contracts: Mapping[str, Contract] = Field(default_factory=dict)
     chase_remittances_seconds: float = 5.0  # how often is looked for cash that no statement names: one index is read
 

@@ -24,35 +24,39 @@ class Settings(ServiceSettings):
 
     service: ClassVar[str] = "orders"
 
-    port: Port = 8103
-    psp_url: str = "http://127.0.0.1:8111"
+    port: Port = 8103  # where its API listens
+    psp_url: str = "http://127.0.0.1:8111"  # where a buyer's browser reaches the payment provider
     pay_url_key: str = Field("", repr=False)  # shared with the payment provider: signs `pay_url`
 
-    cod_auto_confirm_below: Annotated[int, Field(ge=0)] = 20_000  # minor units: CNY 200.00
-    cod_auto_confirm_currency: Currency = "CNY"
-    cod_confirm_seconds: Seconds = 86_400
-    cod_code_tries: Annotated[int, Field(ge=1)] = 5
-    cod_risk: bool = True
-    cod_risk_code_from: Ppm = 250_000  # a quarter refused: below it a code costs more buyers than parcels
-    cod_risk_prepaid_from: Ppm = 500_000  # more come back than are paid for
-    cod_risk_min_parcels: Annotated[int, Field(ge=1)] = 3  # refused by the buyer, before they are refused outright
-    cod_risk_usual: Ppm = 50_000  # what is thought of buyers and regions that nothing is known of
+    # minor units below which COD needs no code: CNY 200.00
+    cod_auto_confirm_below: Annotated[int, Field(ge=0)] = 20_000
+    cod_auto_confirm_currency: Currency = "CNY"  # of that amount
+    cod_confirm_seconds: Seconds = 86_400  # how long an order waits for its code, then it expires
+    cod_code_tries: Annotated[int, Field(ge=1)] = 5  # codes a buyer may try, then not even the right one is taken
+    cod_risk: bool = True  # false: the amount alone decides
+    # ppm: chance of a refusal from which a code is asked; below a quarter a code costs more buyers than parcels
+    cod_risk_code_from: Ppm = 250_000
+    cod_risk_prepaid_from: Ppm = 500_000  # ppm: chance from which cash is refused: more come back than are paid for
+    cod_risk_min_parcels: Annotated[int, Field(ge=1)] = 3  # refused by the buyer, before cash is refused to them
+    cod_risk_usual: Ppm = 50_000  # ppm: the chance with buyers and regions that nothing is known of
     cod_risk_region_weight: Annotated[int, Field(ge=1, le=1_000_000)] = 100  # parcels that what is usual is worth
     cod_risk_buyer_weight: Annotated[int, Field(ge=1, le=1_000_000)] = 2  # parcels that the region is worth
 
-    prepaid_expire_seconds: Seconds = 7_200
-    after_sale_seconds: Seconds = 604_800  # 7 days from an order's last line; then it is completed
-    hold_seconds: Seconds = 604_800  # 7 days from a line's delivery, where its offer says nothing else
-    psp_fee_bearer: Literal["supplier", "platform"] = "supplier"  # of what the payment provider keeps
+    prepaid_expire_seconds: Seconds = 7_200  # how long an order waits for its payment, then it expires
+    after_sale_seconds: Seconds = 604_800  # from an order's last line on: 7 days, then it is completed
+    hold_seconds: Seconds = 604_800  # of shares, from a line's delivery on, where its offer says nothing: 7 days
+    psp_fee_bearer: Literal["supplier", "platform"] = "supplier"  # who pays what the payment provider keeps
 
-    refund_approve_seconds: Seconds = 172_800  # 48 h; a supplier who says nothing until then has agreed
+    refund_approve_seconds: Seconds = 172_800  # a supplier who says nothing for so long has agreed: 48 h
     refund_retry_seconds: Seconds = 60  # between two looks whether the bank's money covers a transfer
-    payout_approval_above: Annotated[int, Field(ge=0)] = 1_000_000  # minor units; more takes a second person
+    # minor units of a payout; above them it takes a second person
+    payout_approval_above: Annotated[int, Field(ge=0)] = 1_000_000
 
-    max_lines: Annotated[int, Field(ge=1, le=500)] = 50  # a cart that people fill; a batch of 100 fits a request
+    # of an order: a cart that people fill, and a batch of 100 fits a request
+    max_lines: Annotated[int, Field(ge=1, le=500)] = 50
     max_quantity: Annotated[int, Field(ge=1, le=10_000)] = 1_000  # of one line
-    hot_variants: str = ""  # ids, also of slots, space separated: of these a buyer gets `hot_pieces_per_buyer`
-    hot_pieces_per_buyer: Annotated[int, Field(ge=0)] = 0  # 0: no limit
+    hot_variants: str = ""  # ids of variants and slots, space separated, of which a buyer gets only so many
+    hot_pieces_per_buyer: Annotated[int, Field(ge=0)] = 0  # pieces of each of these; 0: no limit
 
     intake_batch: Annotated[int, Field(ge=1, le=1_000)] = 128  # orders in a transaction: more only hold locks longer
     intake_queue: Annotated[int, Field(ge=1)] = 2_048  # orders that wait in a process: a second's work, 10 MB

@@ -12,15 +12,16 @@ DAY_SECONDS = 86_400
 
 
 class Settings(ServiceSettings):
-    """`touch_keys` and `service_token` are secret files; `storefront_url` is what shop addresses start with."""
+    """Settings of the storefront."""
 
     service: ClassVar[str] = "storefront"
-    port: Port = 8102
+    port: Port = 8102  # where its API and the shops' pages are
 
-    orders_url: str = "http://127.0.0.1:8103"
+    orders_url: str = "http://127.0.0.1:8103"  # where orders that a page takes are passed on to
     orders_seconds: float = 5.0  # orders ends a call by its own deadline of 3 s: silence beyond 5 is a broken line
-    storefront_url: str = ""  # empty: addresses are relative
-    touch_keys: str = Field("", repr=False)
+    storefront_url: str = ""  # what shops' addresses start with; empty: they are relative
+    touch_keys: str = Field("", repr=False)  # sign who brought a buyer, the newest first; orders has the same file
     service_token: str = Field("", repr=False)  # role `service`: passes an anonymous buyer's request on to orders
-    touch_seconds: float = 15 * DAY_SECONDS
-    secure_cookies: bool = False  # true where the shop is served over HTTPS only
+    touch_seconds: float = 15 * DAY_SECONDS  # how long it counts who brought a buyer
+    # must be true where the shop is served by HTTPS, as it should be anywhere but on one machine
+    secure_cookies: bool = False

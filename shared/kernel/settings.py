@@ -42,21 +42,21 @@ class ServiceSettings(BaseSettings):
     service: ClassVar[str]
 
     name: str = ""  # of this process, as on its command line: orders-api, orders-worker-2
-    host: str = "127.0.0.1"
-    port: Port = 8000
+    host: str = "127.0.0.1"  # the address it listens on
+    port: Port = 8000  # where an API listens
     metrics_port: Port = 0  # of a worker's /health and /metrics; 0: none, an API has them on `port`
 
-    postgres_dsn: str = "postgresql://127.0.0.1:5433/wanpu"
-    postgres_password: str = Field("", repr=False)
-    kafka_bootstrap: str = "127.0.0.1:9092"
-    pool_size: Annotated[int, Field(ge=1, le=100)] = 8
+    postgres_dsn: str = "postgresql://127.0.0.1:5433/wanpu"  # with the service's own role
+    postgres_password: str = Field("", repr=False)  # of that role, where the DSN has none
+    kafka_bootstrap: str = "127.0.0.1:9092"  # host:port
+    pool_size: Annotated[int, Field(ge=1, le=100)] = 8  # database connections a process has at most, intake's own apart
 
-    secrets_dir: Path | None = None
+    secrets_dir: Path | None = None  # the folder of the process's secrets
     token_public_key: str = Field("", repr=False)  # PEM of the key that bearer tokens are checked with
 
-    log_json: bool = True
-    log_level: str = "INFO"
-    relay_in_worker: bool = True
+    log_json: bool = True  # false: lines for people
+    log_level: str = "INFO"  # or DEBUG, WARNING, ERROR
+    relay_in_worker: bool = True  # false where `wanpu relay` runs as processes of its own
 
     @classmethod
     def load(cls) -> Self:
