@@ -26,7 +26,8 @@ Row = asyncpg.Record
 LockNotAvailable = asyncpg.LockNotAvailableError
 NotWhole = asyncpg.DivisionByZeroError  # of `Writes(whole=...)`: nothing was written
 
-ATTEMPTS = 3  # 40P01 and 40001 heal at the second try; a fourth would pass the caller's deadline of 3 s
+ATTEMPTS = 3  # 40P01 and 40001 heal at the second try
+PATIENCE_SECONDS = 3.0  # after which nothing is tried again: a caller has given up, and a worker reads its batch anew
 COMMAND_SECONDS = 10.0  # without it a black-holed pool stays wedged for the kernel's TCP timeout, 15 minutes
 CONNECT_SECONDS = 5.0
 # A plan made while a table was small reads all of it, and would go on to until somebody analyses what it has become.
@@ -124,13 +125,15 @@ class Database:
                 raise
 
     async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        """Run `work` in a transaction, again (at most 3 times) when a fault is one that a second try may heal."""
+        """Run `work` in a transaction, again (3 times, for 3 s at most) when a fault is one that a second try may heal."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + PATIENCE_SECONDS
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 async with self.transaction() as tx:
                     return await work(tx)
             except Exception as error:
-                if attempt == ATTEMPTS or not is_transient(error):
+                if attempt == ATTEMPTS or clock() > until or not is_transient(error):
                     raise
                 await asyncio.sleep(0.02 * attempt)
         raise AssertionError("unreachable: the last attempt returns or raises")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-
 from openapi_spec_validator import validate
 
-from services.storefront import consumers, main
+from services.storefront import consumers
 from services.storefront.tests.world import World
 from shared.contracts import ALL_EVENTS
 
@@ -32,9 +30,3 @@ def test_it_hears_four_topics_and_keeps_only_the_newest_of_each() -> None:
     for subscription in subscriptions.values():
         of_topic = {event.type for event in ALL_EVENTS if event.topic == subscription.topic}
         assert subscription.reactions.keys() == of_topic, "an event passed over would leave the mirror behind"
-
-
-def test_the_worker_names_every_event_the_storefront_tells() -> None:
-    declared = {event.__name__ for event in ALL_EVENTS if event.topic.owner == "storefront"}
-    named = {name for name in declared if f"events.{name}," in inspect.getsource(main)}
-    assert named == declared

@@ -9,6 +9,7 @@ import pytest
 
 from shared.kernel import database
 from shared.kernel.database import Database, Tx
+from shared.kernel.errors import Transient
 
 _FIND = "SELECT * FROM growing JOIN unnest($1::int[]) AS asked (id) USING (id)"
 _PREPARED = "SELECT max(prepare_time) FROM pg_prepared_statements WHERE statement LIKE '%growing JOIN%'"
@@ -35,3 +36,19 @@ async def test_a_table_that_has_grown_is_planned_for_again(gauge: Database, monk
     finally:
         await connection.close()
         await other.close()
+
+
+@pytest.mark.parametrize(("patience", "tries"), [(3.0, 3), (-1.0, 1)])
+async def test_what_may_pass_is_tried_again_while_somebody_waits_for_it(
+    gauge: Database, monkeypatch: pytest.MonkeyPatch, patience: float, tries: int
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE_SECONDS", patience)
+    tried = []
+
+    async def work(_tx: Tx) -> None:
+        tried.append("once more")
+        raise Transient("not yet")
+
+    with pytest.raises(Transient):
+        await gauge.run(work)
+    assert len(tried) == tries
