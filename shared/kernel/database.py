@@ -125,7 +125,7 @@ class Database:
                 raise
 
     async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        """Run `work` in a transaction, again (3 times, for 3 s at most) when a fault is one that a second try may heal."""
+        """Run `work` in a transaction, again (3 times, within 3 s) when a fault is one that a second try may heal."""
         clock = asyncio.get_running_loop().time
         until = clock() + PATIENCE_SECONDS
         for attempt in range(1, ATTEMPTS + 1):
