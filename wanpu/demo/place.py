@@ -16,7 +16,7 @@ from shared.embedded.process import LOOPBACK, StackError, port_is_busy
 from shared.kernel.settings import with_password
 from wanpu import keys
 from wanpu.layout import AUDITOR, DATABASE, KAFKA_PORT, POSTGRES_PORT, SANDBOX, SERVICES, Ports
-from wanpu.local.stack import Stack
+from wanpu.local.stack import Stack, named_servers
 
 OFFSETS = range(10_000, 20_000, 100)  # beside a stack on the usual ports, below those that systems give away
 # A week in seconds: a code or a payment is waited for as long as the rest of the demo takes.
@@ -50,8 +50,12 @@ class Place:
 def embedded(
     say: Say, data: Path | None = None, port_offset: int | None = None, env: Mapping[str, str] = PERIODS
 ) -> Iterator[Place]:
-    """A stack of our own, at the demo's pace unless `env` says otherwise."""
-    with own_stack(say, data, port_offset, env=env) as stack:
+    """A stack of our own, at the demo's pace unless `env` says otherwise.
+
+    Only one whose `data` is kept may use the servers that the environment names: it keeps their passwords as well.
+    """
+    servers = named_servers() if data else {}
+    with own_stack(say, data, port_offset, env={**env, **servers}) as stack:
         yield place_of(stack)
 
 
@@ -65,7 +69,7 @@ def own_stack(
     stack = Stack(folder, offset, env=env, quiet_sandbox=True, progress=say)
     needed = data is not None
     try:
-        with _until_signal():
+        with until_signal():
             stack.start()
             yield stack
     except Exception:
@@ -99,7 +103,7 @@ def compose(_say: Say) -> Iterator[Place]:
     """
     folder = Path(os.environ.get("WANPU_KEYS_DIR", COMPOSE_KEYS)).absolute()
     password = _auditor_password(folder)
-    with _until_signal():
+    with until_signal():
         yield Place(
             urls=by_name(Ports().urls()),
             keys=folder,
@@ -145,21 +149,22 @@ def free_offset() -> int:
 
 
 @contextmanager
-def _until_signal() -> Iterator[None]:
+def until_signal() -> Iterator[None]:
     """SIGTERM ends it as Ctrl-C does, also where a shell has Ctrl-C ignored, so that nothing is left running."""
-    with _handling({signal.SIGINT: signal.default_int_handler, signal.SIGTERM: _interrupt}):
+    with handling({signal.SIGINT: signal.default_int_handler, signal.SIGTERM: _interrupt}):
         yield
 
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """A second Ctrl-C must not leave half of it running."""
-    with _handling({signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: signal.SIG_IGN}):
+    with handling({signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: signal.SIG_IGN}):
         yield
 
 
 @contextmanager
-def _handling(handlers: dict[signal.Signals, Any]) -> Iterator[None]:
+def handling(handlers: dict[signal.Signals, Any]) -> Iterator[None]:
+    """These handlers inside the block, those that were there before after it."""
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield

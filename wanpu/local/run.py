@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from shared.embedded.process import StackError, make_folder
-from wanpu.local.stack import Stack, end_orphans
+from wanpu.local.stack import Stack, end_orphans, named_servers
 from wanpu.local.state import read_state, state_file
 
 DOWN_SECONDS = 180.0  # sixteen processes, each with its grace, in reverse order
@@ -42,6 +42,7 @@ def foreground(request: Request) -> None:
     stack = Stack(
         request.data,
         request.port_offset,
+        env=named_servers(),
         quiet_sandbox=request.quiet_sandbox,
         json_logs=request.json_logs,
         progress=say,

@@ -23,14 +23,21 @@ from wanpu.provision import in_database
 
 SERVICE_MODULE = "shared.kernel.service"
 WORKERS_NICE, MOST_NICE = "WANPU_WORKERS_NICE", 19  # the last is Linux' own
+SERVERS = (POSTGRES_DSN, KAFKA_BOOTSTRAP)
+
+
+def named_servers() -> dict[str, str]:
+    """The servers that this environment names, for a `Stack` that is meant to use them."""
+    return {name: os.environ[name] for name in SERVERS if os.environ.get(name)}
 
 
 class Stack:
     """Starts, watches and stops everything; also as `with` and `async with`.
 
-    `env` is added to what every service and outside party is told (`WANPU_COD_CONFIRM_SECONDS` …). In it or in the
-    environment, a `WANPU_POSTGRES_DSN` (an administrator's) or a `WANPU_KAFKA_BOOTSTRAP` puts that server in the
-    embedded one's place; a `WANPU_WORKERS_NICE` (0 to 19) lets those go first whose answer somebody waits for.
+    `env` is added to what every service and outside party is told (`WANPU_COD_CONFIRM_SECONDS` …). In it a
+    `WANPU_POSTGRES_DSN` (an administrator's) or a `WANPU_KAFKA_BOOTSTRAP` puts that server in the embedded one's place;
+    the environment's own are left out, because starting sets that server's passwords anew: whoever means them says
+    `named_servers()`. A `WANPU_WORKERS_NICE` (0 to 19) lets those go first whose answer somebody waits for.
     """
 
     def __init__(
@@ -46,7 +53,8 @@ class Stack:
         self.data = data.absolute()
         self.ports = Ports(port_offset)
         self.secrets = self.data / "keys"
-        self._given = {**os.environ, **(env or {})}
+        usual = {name: value for name, value in os.environ.items() if name not in SERVERS}
+        self._given = usual | dict(env or {})
         self.workers_nice = _nice(self._given.get(WORKERS_NICE) or "0")
         self._flags = {"WANPU_QUIET_SANDBOX": str(int(quiet_sandbox)), "WANPU_LOG_JSON": str(int(json_logs))}
         self._report = progress

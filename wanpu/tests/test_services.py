@@ -1,17 +1,23 @@
 """What a service's process is told, and by whom it is called ready."""
 
 import json
+import tempfile
 import urllib.request
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
 from shared.embedded.postgres import Postgres
-from shared.embedded.process import free_port
+from shared.embedded.process import StackError, free_port
 from wanpu import keys
-from wanpu.local import Stack
+from wanpu.demo import place
+from wanpu.local import Stack, run
 from wanpu.local.services import PythonProcess
+from wanpu.local.stack import SERVERS
 from wanpu.local.supervisor import Supervised, Supervisor
 
 
@@ -56,3 +62,40 @@ def test_a_process_is_ready_when_it_says_so_and_bears_its_name(tmp_path: Path, s
     assert "--name orders-api" in " ".join(psutil.Process(process.pid).cmdline())
     supervisor.stop()
     assert not process.is_running()
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[set[str]]:
+    """The servers that each stack was given which was started; none starts, though the environment names both."""
+    for name in SERVERS:
+        monkeypatch.setenv(name, "elsewhere")
+    seen: list[set[str]] = []
+
+    def refuse(stack: Stack) -> None:
+        seen.append({*SERVERS} & stack._given.keys())
+        raise StackError("enough")
+
+    monkeypatch.setattr(Stack, "start", refuse)
+    monkeypatch.setattr(Stack, "stop", lambda _stack: None)
+    monkeypatch.setattr(run, "_interrupt_on_signals", lambda: None)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return seen
+
+
+@pytest.mark.parametrize("opened", [place.embedded, partial(place.own_stack, env={})])
+def test_a_stack_of_ones_own_leaves_the_servers_that_the_environment_names_alone(
+    given: list[set[str]], opened: Callable[[place.Say], AbstractContextManager[object]]
+) -> None:
+    with pytest.raises(StackError, match="enough"), opened(lambda _: None):
+        pass
+    assert given == [set()]
+
+
+def test_wanpu_up_and_a_demo_whose_data_is_kept_use_the_servers_that_are_named(
+    given: list[set[str]], tmp_path: Path
+) -> None:
+    with pytest.raises(StackError, match="enough"):
+        run.foreground(run.Request(tmp_path, 0, quiet_sandbox=True, json_logs=False))
+    with pytest.raises(StackError, match="enough"), place.embedded(lambda _: None, tmp_path):
+        pass
+    assert given == [{*SERVERS}, {*SERVERS}]
