@@ -55,7 +55,7 @@ bench: $(VENV)/installed ## measure against PostgreSQL's and Kafka's own tools
 	@$(BIN)/python -m bench $(ARGS)
 
 load: $(VENV)/installed ## offer orders and leave the books alone (RATE=300 DURATION=30 CONNECTIONS=900 HOT=0 COD=0.5 VARIANTS=1000 STACK=)
-	@$(BIN)/python -m load run $(LOAD) --stack $(STACK) $(if $(RETRY),--retry) $(if $(LIVE),--live) $(ARGS)
+	@$(BIN)/python -m load run $(LOAD) --stack $(STACK) $(if $(filter 1,$(RETRY)),--retry) $(if $(filter 1,$(LIVE)),--live) $(ARGS)
 
 fault: $(VENV)/installed ## break it on purpose, then reconcile (ARGS="F2 F8")
 	@$(BIN)/python -m tests.failures $(ARGS)

@@ -86,6 +86,12 @@ class Connection(asyncio.Protocol):
         ended = time.monotonic()
         self.owner.note(shot, Shown(shot.tag, status, self.due_at, self.sent_at, ended, body, retry_after))
 
+    def give_up(self) -> None:
+        """What is under way ends now, unknown."""
+        if self.shot:
+            self._end(UNKNOWN)
+        self.abort()
+
     def abort(self) -> None:
         if self._transport:
             self._transport.abort()

@@ -22,7 +22,7 @@ async def prepare(target: Target, variants: int, buyers: int, file: Path) -> Non
         place = await market.build(platform, variants)
         crowd = await orders.arrive(platform, place, buyers)
     found = {
-        "orders_url": target.urls["orders"],
+        "orders_urls": target.orders_urls,
         "storefront_id": place.storefront_id,
         "ship_to": SHIP_TO,
         "listings": [asdict(each) for each in place.listings],
@@ -31,4 +31,5 @@ async def prepare(target: Target, variants: int, buyers: int, file: Path) -> Non
     file.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as out:
+        os.fchmod(handle, 0o600)  # an older file keeps its mode otherwise
         out.write(orjson.dumps(found))

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from typing import Any, Final, NamedTuple
 
 UNKNOWN: Final = 0  # the status of what was sent and never answered
@@ -39,6 +40,11 @@ class Run:
     seconds: float
     cpu_seconds: float  # of this process: what the load itself has cost
     unsent: int = 0
+    sent: int = 0  # requests, each attempt counted
+    due: int = 0  # shots of an open loop that fell due
+    standing: int = 0  # connections that stood when the clock started
+    began: float = 0.0  # `time.monotonic()` when the clock started
+    busy: float = 0.0  # of one core, while the shots of an open loop fell due
 
     @property
     def answers(self) -> dict[int, int]:
@@ -53,7 +59,15 @@ class Run:
     @property
     def goodput(self) -> float:
         """Answers a second that said 2xx."""
-        return sum(len(taken) for status, taken in self.taken.items() if 200 <= status < 300) / self.seconds
+        return sum(map(len, self._good)) / self.seconds
+
+    def within(self, seconds: float) -> int:
+        """How many were answered 2xx in so much time since they were due."""
+        return sum(each <= seconds for taken in self._good for each in taken)
+
+    @property
+    def _good(self) -> list[array[float]]:
+        return [taken for status, taken in self.taken.items() if 200 <= status < 300]
 
     @cached_property
     def latencies(self) -> array[float]:
@@ -61,9 +75,9 @@ class Run:
         return array("d", sorted(each for taken in self.taken.values() for each in taken))
 
     def percentile(self, percent: float, status: int | None = None) -> float:
-        """The latency that so many of a hundred stay within; NaN when there is none."""
+        """The latency that so many of a hundred stay within, by nearest rank; NaN when there is none."""
         taken = self.latencies if status is None else sorted(self.taken.get(status, ()))
-        return taken[min(len(taken) - 1, int(len(taken) * percent / 100))] if taken else float("nan")
+        return taken[max(0, ceil(len(taken) * percent / 100) - 1)] if taken else float("nan")
 
     @property
     def p50(self) -> float:

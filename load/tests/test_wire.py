@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, islice
 
 import pytest
 
 from load.tests.server import Answering, answer, says_yes, serving
-from load.wire import UNKNOWN, Shot, Shown, address_of, closed_loop, open_loop
+from load.wire import UNKNOWN, Run, Shot, Shown, address_of, closed_loop, open_loop
 
 
 def shots() -> Iterator[Shot]:
@@ -177,6 +178,39 @@ async def test_a_server_that_goes_away_ends_the_run_in_bounded_time() -> None:
     assert run.unsent > 0
 
 
+async def test_what_is_under_way_in_the_end_has_an_unknown_outcome() -> None:
+    async def answers_the_first(request: bytes, writer: asyncio.StreamWriter) -> None:
+        if number_of(request) == 0:
+            await asyncio.sleep(0.25)  # so that the second is sent late, and not yet given up in the end
+            writer.write(answer())
+
+    async with serving(answers_the_first) as address:
+        run = await open_loop([address], shots(), rate=1_000, seconds=0.002, connections=1, timeout=0.3)
+    assert (run.answers, run.sent, run.unsent, run.due) == ({UNKNOWN: 1, 201: 1}, 2, 0, 2)
+
+
+async def test_a_client_that_is_behind_still_reads_answers() -> None:
+    seen: list[Shown] = []
+    read_when_taken: list[int] = []
+
+    def watched() -> Iterator[Shot]:
+        for shot in shots():
+            read_when_taken.append(len(seen))
+            yield shot
+
+    async with serving(says_yes) as address:
+        run = await open_loop([address], watched(), rate=1e9, seconds=5e-6, connections=10, sink=seen.append)
+    assert run.answers == {201: 5_000}
+    assert read_when_taken[4_999] > 100
+
+
+async def test_an_open_loop_ends_when_there_are_no_more_shots() -> None:
+    async with serving(says_yes) as address:
+        run = await open_loop([address], islice(shots(), 7), rate=1_000, seconds=60, connections=2)
+    assert (run.due, run.sent, run.answers, run.standing) == (7, 7, {201: 7}, 2)
+    assert run.busy > 0
+
+
 async def test_nobody_at_the_address_is_said_before_any_clock_starts() -> None:
     async with serving(says_yes) as address:
         pass
@@ -193,8 +227,24 @@ async def test_figures_of_a_run() -> None:
     assert run.percentile(50, status=500) != run.percentile(50, status=500)  # NaN: there was none
 
 
+def test_a_percentile_is_the_nearest_rank() -> None:
+    hundred = Run({201: array("d", range(1, 101)), 503: array("d", [0.5])}, 1.0, 0.0)
+    assert [hundred.percentile(each, 201) for each in (0, 1, 50, 50.5, 99, 100)] == [1, 1, 50, 51, 99, 100]
+    assert hundred.within(50) == 50
+
+
 def test_an_address_is_read_from_an_url() -> None:
     assert address_of("http://127.0.0.1:8103") == ("127.0.0.1", 8103)
     assert address_of("http://shop.example/") == ("shop.example", 80)
-    with pytest.raises(ValueError, match="plain HTTP"):
-        address_of("https://shop.example")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("https://shop.example", " ", "", "shop.example:80", "http://", "http://x:abc", "http://x:99999", "http://[x"),
+        *("http://x/api", "http://x?y=1", "http://me:secret@x", "http://a:1 http://b:2"),
+    ],
+)
+def test_an_address_is_a_host_and_a_port_and_nothing_more(wrong: str) -> None:
+    with pytest.raises(ValueError, match=r"is no (address|http://host:port): "):
+        address_of(wrong)
