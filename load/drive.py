@@ -132,6 +132,7 @@ async def _fire(target: Target, plan: Plan, shots: orders.Shots, tally: Tally, c
             )
         finally:
             watching.cancel()
+            _draw(progress, tally)
 
 
 Look = tuple[list[str] | None, list[str]]  # what has moved and what is left, as in `Outcome`
@@ -187,6 +188,10 @@ def _progress(console: Console, plan: Plan) -> Progress:
 async def _watch(progress: Progress, tally: Tally) -> None:
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        said = ", ".join(f"{status or 'unknown'} {count:,}" for status, count in sorted(tally.counts.items()))
-        progress.update(progress.task_ids[0], completed=len(tally.status), description=said)
-        progress.refresh()
+        _draw(progress, tally)
+
+
+def _draw(progress: Progress, tally: Tally) -> None:
+    said = ", ".join(f"{status or 'unknown'} {count:,}" for status, count in sorted(tally.counts.items()))
+    progress.update(progress.task_ids[0], completed=len(tally.status), description=said)
+    progress.refresh()

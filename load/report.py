@@ -36,7 +36,7 @@ def show(outcome: Outcome, console: Console) -> None:
     table = Table(
         "answer", "requests", "a second", *PERCENTILES, title=f"{plan.rate:g} orders/s for {plan.seconds:g} s"
     )
-    table.caption = "milliseconds from the moment an order was due, waiting for a connection included"
+    table.caption = "milliseconds since an order was due, waiting included"
     for column in table.columns[1:]:
         column.justify = "right"
     for status, count in run.answers.items():
@@ -69,7 +69,7 @@ def verdict(outcome: Outcome) -> list[str]:
     said.append(
         f"{GOOD if outcome.accepted else BAD} {outcome.in_time:,} of {run.due:,} orders were taken within "
         f"{LATE_SECONDS:g} s: {outcome.taken_a_second:,.1f} a second of {outcome.plan.rate:g} offered; "
-        f"the last one's end came {outcome.drain_seconds:.1f} s after it was due"
+        f"all was over {outcome.drain_seconds:.1f} s after the last one was due"
     )
     if outcome.tally.refusal:
         said.append(f"  the last refusal: {escape(outcome.tally.refusal[:300].decode(errors='replace'))}")
@@ -111,7 +111,7 @@ def found(outcome: Outcome) -> dict[str, Any]:
     }
     target = outcome.target
     return {
-        "target": {"what": target.what, **target.urls, "orders": target.orders_urls, "audited": target.is_audited},
+        "target": {"what": target.what, "orders": target.orders_urls, "audited": target.is_audited},
         "offered": asdict(outcome.plan),
         "interrupted": outcome.interrupted,
         "orders_due": run.due,

@@ -77,7 +77,7 @@ def test_the_verdict_does_not_depend_on_how_long_the_run_was() -> None:
 
 def test_the_drain_is_told_apart() -> None:
     assert outcome(99, lost=1, refused=0).drain_seconds == pytest.approx(10)
-    assert "end came 0.2 s after it was due" in said(outcome(100, refused=0))
+    assert "all was over 0.2 s after the last one was due" in said(outcome(100, refused=0))
 
 
 def test_nothing_due_is_nothing_accepted(tmp_path: Path) -> None:
