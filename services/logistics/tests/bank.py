@@ -60,8 +60,8 @@ class Bank:
     async def pass_time(self) -> None:
         """Let the worker do all that is due, and the sweep once."""
         reactions = dict(consumers.reactions(self.world.settings).timers)
-        await timers.fire_due(self.world.db, reactions)
-        del reactions["chase_remittances"]
+        sweep = {"chase_remittances": reactions.pop("chase_remittances")}
+        await timers.fire_due(self.world.db, sweep)
         while await timers.fire_due(self.world.db, reactions):
             pass
 
