@@ -27,6 +27,11 @@ CAP, OFFERED, GOODPUT = 1_000, 3_000, 900  # orders a second
 OVERLOAD_SECONDS = 60.0
 AFTER_SECONDS = 10.0
 QUIET_SECONDS = 120.0
+SHORT_SECONDS, MANY = 0.3, 900  # a deadline, and connections that hold more than is decided in it
+BEYOND_SECONDS, LEAST = (
+    15.0,
+    200,
+)  # and orders a second that are taken all the same; 75 while the queue was the only bound
 BACKLOG_SECONDS = 400.0  # of a minute's orders, that nobody has worked on yet
 
 
@@ -105,7 +110,9 @@ def f13_overload(seed: int) -> str:
     Two cores carry the load's own 3,000 requests a second, the service and PostgreSQL, and no more: the platform's
     other processes stand still meanwhile, and have it all to do afterwards.
     """
-    return on_platform(_f13, seed, WANPU_INTAKE_RATE=str(CAP))
+    capped = on_platform(_f13, seed, WANPU_INTAKE_RATE=str(CAP))
+    beyond = on_platform(_f13_beyond, seed, WANPU_INTAKE_DEADLINE_SECONDS=str(SHORT_SECONDS))
+    return f"{capped}; without a cap: {beyond}"
 
 
 async def _f13(site: Site) -> str:
@@ -135,6 +142,27 @@ async def _f13(site: Site) -> str:
     require(run.goodput >= GOODPUT and run.percentile(99, 201) < DEADLINE_SECONDS, told)
     _require_polite(book, told)
     require(recovered < HEALED_SECONDS and grown < GROWTH_BYTES, told)
+    return told
+
+
+async def _f13_beyond(site: Site) -> str:
+    """More than PostgreSQL can take, and more waiting than is decided before its deadline."""
+    shop = await open_market(site)
+    book = Book()
+    wishes = shots(demand(Buyers(site.place.keys), shop, site.chance))
+    with site.standing_still(but="orders-api"):
+        run = await open_loop(
+            site.orders, wishes, rate=OFFERED, seconds=BEYOND_SECONDS, connections=MANY, sink=book.note
+        )
+    again = await book.settle(site.orders)
+    drained = await site.drained(time.monotonic(), BACKLOG_SECONDS)
+    checks = await site.hold(book.history)
+    told = (
+        f"{run.answers} of {OFFERED}/s offered, to be decided within {SHORT_SECONDS} s: {run.goodput:.0f}/s taken; "
+        f"{again} asked again; drained in {drained:.0f} s; {checks} checks hold"
+    )
+    _require_polite(book, told)
+    require(run.goodput >= LEAST and run.answers.get(503, 0) < run.answers[201], told)
     return told
 
 
