@@ -9,9 +9,10 @@ from shared.kernel.errors import Rejected
 
 BURST_SECONDS = 0.1  # of the capped rate that may come at once: requests never come evenly
 IN_TIME = 0.7  # of its deadline that a request may have before it; the rest is for being decided, and for mistakes
-MEASURED_SECONDS = 2.0  # over which a measurement fades
+MEASURED_SECONDS = 1.0  # over which a measurement fades
+ENOUGH_SECONDS = 0.5  # of pressure that a measurement takes: less may be one pause
 KNOWN_SECONDS = 5.0  # for which it counts: what is not under pressure any more may be as fast as ever
-ALWAYS = 32  # are let in, however slow it went: else nobody would find out that it is fast again
+ALWAYS = 64  # are let in, however slow it went: else nobody would find out that it is fast again
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +59,28 @@ class Admission:
         self._tokens -= 1
 
     def decided(self, count: int, waiting: int, now: float) -> None:
-        """So many have got their answers, and so many still wait."""
-        if self._pressed_at is not None:
+        """So many were decided, for whom nobody may wait any more, and so many still wait. None of a batch were: a fault,
+        which says nothing of how fast it goes without."""
+        if not count:
+            self._decided = self._seconds = 0.0
+        elif self._pressed_at is not None:
             passed = now - self._pressed_at
             fading = math.exp(-passed / MEASURED_SECONDS)
             self._decided = self._decided * fading + count
             self._seconds = self._seconds * fading + passed
             self._measured_at = now
         pressed = self._turned_away or waiting >= max(1, self.limits.batch // 2)
-        self._pressed_at, self._turned_away = (now if pressed else None), False
+        self._pressed_at, self._turned_away = (now if pressed and count else None), False
 
     @property
     def _rate(self) -> float:
-        """Answers a second under pressure; 0 while nothing is known."""
-        return self._decided / self._seconds if self._seconds else 0.0
+        """What is decided a second under pressure; 0 while too little is known."""
+        return self._decided / self._seconds if self._seconds >= ENOUGH_SECONDS else 0.0
 
     def _most(self, now: float) -> float:
         if now - self._measured_at > KNOWN_SECONDS:
             self._decided = self._seconds = 0.0
-            return math.inf
-        return max(ALWAYS, IN_TIME * self.limits.deadline_seconds * self._rate)
+        return max(ALWAYS, IN_TIME * self.limits.deadline_seconds * self._rate) if self._rate else math.inf
 
     def _has_token(self, now: float) -> bool:
         rate = self.limits.rate

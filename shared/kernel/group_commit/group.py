@@ -196,7 +196,9 @@ class GroupCommit(Generic[A, B]):
 
     async def _answer(self, writer: Writer[A, B], batch: Sequence[_Waiting[A, B]]) -> None:
         try:
-            due = max(each.due for each in batch)  # each for itself is told by the sweeper
+            # A whole deadline, whatever is left of theirs: the sweeper tells them. A batch that is given up because some
+            # had waited long has cost as much as one that is not, and those behind it then wait even longer.
+            due = asyncio.get_running_loop().time() + self.limits.deadline_seconds
             answers = await writer.decide([each.asked for each in batch], due)
         except Exception as error:
             if len(batch) > 1 and not is_transient(error):
@@ -220,7 +222,7 @@ class GroupCommit(Generic[A, B]):
             if isinstance(answer, Held):
                 loop.call_later(HELD_SECONDS, self._again, each)
                 continue
-            decided += not (each.answer.done() or isinstance(answer, Transient))
+            decided += not isinstance(answer, Transient)
             if isinstance(answer, Exception):
                 each.refuse(answer)
             elif not each.answer.done():

@@ -56,10 +56,23 @@ def test_what_is_decided_without_pressure_says_nothing() -> None:
     assert room(door, 10.0) == 10_000
 
 
-def test_a_few_are_let_in_even_when_nothing_is_decided_so_that_it_is_found_out_when_it_is() -> None:
-    door, now = pressed(0.0)
+def test_a_fault_says_nothing_of_how_fast_it_goes() -> None:
+    door, now = pressed(50.0)
+    door.decided(0, 1_000, now + 3)
+    assert room(door, now + 3) == 10_000
+
+
+def test_a_pause_is_no_measure() -> None:
+    door = Admission(Limits())
+    door.decided(1, 1_000, 100.0)
+    door.decided(1, 1_000, 100.4)
+    assert room(door, 100.4) == 10_000
+
+
+def test_a_few_are_let_in_however_slow_it_goes_so_that_it_is_found_out_when_it_is_fast_again() -> None:
+    door, now = pressed(10.0)
     assert room(door, now) == ALWAYS
-    for _ in range(20):  # it goes again; somebody is turned away between any two answers
+    for _ in range(20):  # somebody is turned away between any two answers
         room(door, now)
         now += 0.02
         door.decided(ALWAYS, 0, now)

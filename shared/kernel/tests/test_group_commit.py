@@ -148,7 +148,7 @@ async def test_nobody_waits_beyond_the_deadline(db: Database) -> None:
         assert {type(answer) for answer in answers} == {Transient}
         here.gate.set()
         assert await here.ask("later") == ["<later>"]
-    assert await here.kept() == {"later"}
+    assert "later" in await here.kept() <= {"later", "in work", "in work too"}  # what was in work may have been done
 
 
 async def test_a_capped_rate_lets_a_burst_through_and_refuses_the_rest(
