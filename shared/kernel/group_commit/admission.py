@@ -59,8 +59,10 @@ class Admission:
         self._tokens -= 1
 
     def decided(self, count: int, waiting: int, now: float) -> None:
-        """So many were decided, for whom nobody may wait any more, and so many still wait. None of a batch were: a fault,
-        which says nothing of how fast it goes without."""
+        """So many of a batch were decided, and so many still wait.
+
+        None were: that was a fault, which says nothing of how fast it goes without.
+        """
         if not count:
             self._decided = self._seconds = 0.0
         elif self._pressed_at is not None:

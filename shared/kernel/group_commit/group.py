@@ -196,8 +196,8 @@ class GroupCommit(Generic[A, B]):
 
     async def _answer(self, writer: Writer[A, B], batch: Sequence[_Waiting[A, B]]) -> None:
         try:
-            # A whole deadline, whatever is left of theirs: the sweeper tells them. A batch that is given up because some
-            # had waited long has cost as much as one that is not, and those behind it then wait even longer.
+            # A whole deadline, whatever is left of theirs: the sweeper tells them. A batch that is given up because
+            # some had waited long has cost as much as another, and those behind it then wait even longer.
             due = asyncio.get_running_loop().time() + self.limits.deadline_seconds
             answers = await writer.decide([each.asked for each in batch], due)
         except Exception as error:
