@@ -59,7 +59,7 @@ class Settings(ServiceSettings):
     hot_pieces_per_buyer: Annotated[int, Field(ge=0)] = 0  # pieces of each of these; 0: no limit
 
     intake_batch: Annotated[int, Field(ge=1, le=1_000)] = 128  # orders in a transaction: more only hold locks longer
-    intake_queue: Annotated[int, Field(ge=1)] = 2_048  # orders that wait in a process: a second's work, 10 MB
+    intake_queue: Annotated[int, Field(ge=1)] = 2_048  # orders that wait in a process at most: a second's work, 10 MB
     intake_rate: Annotated[float, Field(ge=0)] = 0  # orders a second that a process takes at most; 0: no cap
     intake_deadline_seconds: Seconds = 3.0  # then the caller is told to ask again with its key
 
