@@ -65,7 +65,7 @@ class Servers:
         return os.environ.get(POSTGRES_DSN) or f"postgresql://127.0.0.1:{self._ports.postgres}"
 
     def _password(self, owner: str, file: str) -> str:
-        """From the folder of all keys, or, inside a service's container, from its own secrets."""
+        """From the folder of all keys, or from one process's own, which `WANPU_SECRETS_DIR` names."""
         for folder in (self.secrets / owner, Path(os.environ.get(SECRETS_DIR) or self.secrets / owner)):
             if (folder / file).is_file():
                 return (folder / file).read_text().strip()

@@ -144,7 +144,8 @@ def _resolve(artifact: Any, jar: Jar, *, last: bool) -> Path | None:
             reason = type(error).__name__ if isinstance(error, requests.RequestException) else "not found there"
             raise StackError(
                 f"{jar.file} could not be fetched from the Maven registry ({reason}): check the network and its proxy, "
-                "then run this again (what was fetched is kept), or point WANPU_KAFKA_BOOTSTRAP at a Kafka of yours"
+                "then run this again (what was fetched is kept), or `wanpu up` with WANPU_KAFKA_BOOTSTRAP naming "
+                "a Kafka of yours"
             ) from error
         return None
 

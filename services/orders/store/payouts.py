@@ -34,15 +34,6 @@ async def insert(tx: Tx, payout: Payout) -> None:
     )
 
 
-_NOW = "SELECT now()"
-
-
-async def now(tx: Tx) -> datetime:
-    """The database's time."""
-    at: datetime = await tx.fetchval(_NOW)
-    return at
-
-
 _LOCK = f"SELECT {_COLUMNS} FROM payouts WHERE payout_id = $1 FOR UPDATE"  # noqa: S608 - made of constants
 
 

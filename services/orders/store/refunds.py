@@ -158,15 +158,6 @@ async def fulfilled(tx: Tx, order_ids: Collection[OrderId]) -> list[OrderId]:
     return [row["order_id"] for row in await tx.fetch(_FULFILLED, list(order_ids))]
 
 
-_NOW = "SELECT now()"
-
-
-async def now(tx: Tx) -> datetime:
-    """The database's time."""
-    at: datetime = await tx.fetchval(_NOW)
-    return at
-
-
 _DUE = "SELECT refund_id, order_id FROM refunds WHERE order_id = ANY($1::uuid[]) AND state = 'DUE'"
 
 

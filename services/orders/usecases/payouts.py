@@ -26,7 +26,7 @@ from shared.contracts.orders import (
     PayoutSubmitted,
 )
 from shared.contracts.values import Money, PayoutId
-from shared.kernel import outbox
+from shared.kernel import database, outbox
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
 from shared.kernel.ids import new_id
@@ -58,7 +58,7 @@ async def request(tx: Tx, ask: Ask, because: Cause) -> Payout:
     told = await _book(tx, payout, f"payout:{payout.payout_id}", journals.payout_requested, because)
     told += await commissions.put_into_payout(tx, payout.payout_id, payout.party, because)
     needs_approval = amount > ask.approval_above
-    at = await store.now(tx)
+    at = await database.now(tx)
     requested = PayoutRequested(
         **_fact(payout), requested_by=ask.requested_by, needs_approval=needs_approval, requested_at=at
     )

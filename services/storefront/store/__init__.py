@@ -17,7 +17,6 @@ from services.storefront.store.contents import (
     select_own_listings,
 )
 from services.storefront.store.mirrors import (
-    select_now,
     select_offer_for_share,
     upsert_availability,
     upsert_offers,
@@ -46,7 +45,6 @@ __all__ = [
     "select_contents",
     "select_creator",
     "select_list_prices",
-    "select_now",
     "select_offer_for_share",
     "select_own_listings",
     "select_shelf",

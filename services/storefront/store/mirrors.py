@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from services.storefront.domain import Offer
@@ -136,9 +135,3 @@ async def select_offer_for_share(tx: Tx, offer_id: OfferId) -> Offer | None:
     versions = tuple(OfferVersion(**version) for version in await tx.fetch(_SELECT_VERSIONS, offer_id))
     listed = {name: tuple(row[name]) for name in ("variant_ids", "invited")}
     return Offer(**{**row, **listed}, versions=versions)
-
-
-async def select_now(tx: Tx) -> datetime:
-    """The database's time, by which terms take effect; the same throughout the transaction."""
-    now: datetime = await tx.fetchval("SELECT now()")
-    return now

@@ -20,7 +20,7 @@ from shared.contracts.storefront import (
 )
 from shared.contracts.storefront import AdoptionState as AdoptionTold
 from shared.contracts.values import AdoptionId, ListingId, Money, OfferId, StorefrontId, VariantId
-from shared.kernel import ids, outbox
+from shared.kernel import database, ids, outbox
 from shared.kernel.database import Tx
 from shared.kernel.errors import NotReady, Rejected
 
@@ -45,7 +45,7 @@ async def adopt_offer(tx: Tx, command: Adopt, cause: Cause) -> Adoption:
     """
     shop = await own_storefront(tx, command.party, command.storefront_id)
     offer = await _offer(tx, command.offer_id)
-    agreed = offer.admit(shop.creator_id, await store.select_now(tx))
+    agreed = offer.admit(shop.creator_id, await database.now(tx))
     prices = price_list(agreed.terms, offer.variant_ids, command.prices)
     adoption = Adoption(
         AdoptionId(ids.new_id()),
@@ -104,7 +104,7 @@ async def _active_offer(tx: Tx, adoption: Adoption) -> Offer:
     """The offer, its row shared before the adoption's is locked: the order in which reactions lock them."""
     offer = await store.select_offer_for_share(tx, adoption.offer_id)
     assert offer is not None, "an adopted offer has arrived, and none is ever deleted"
-    offer.require_active(await store.select_now(tx))
+    offer.require_active(await database.now(tx))
     return offer
 
 
@@ -141,7 +141,7 @@ async def price_listing(tx: Tx, command: SetPrice, cause: Cause) -> tuple[Listin
     adoption = await store.lock_adoption(tx, seen.adoption_id)
     if adoption is None or adoption.state == "ended":
         raise Rejected("illegal_transition", "The adoption has ended; adopt the offer again.")
-    agreed = offer.in_force(await store.select_now(tx))
+    agreed = offer.in_force(await database.now(tx))
     before = adoption.listing(command.listing_id)
     check_price(agreed.terms, before.variant_id, command.price)
     if (before.price, before.state) != (command.price, "active"):

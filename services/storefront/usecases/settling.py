@@ -11,7 +11,7 @@ from services.storefront.usecases.telling import state_of
 from shared.contracts.event import Cause, Event
 from shared.contracts.storefront import AdoptionEnded, ListingPaused
 from shared.contracts.values import ListingId, OfferId, Terms
-from shared.kernel import outbox, timers
+from shared.kernel import database, outbox, timers
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
 from shared.kernel.timers import Timer
@@ -61,14 +61,14 @@ class _Turn:
         if len(adoptions) == BATCH:
             subject = f"{offer.offer_id}{ROUNDS}{adoptions[-1].adoption_id}"
             await timers.schedule(self.tx, SETTLE_OFFER, [subject], 0, self.cause)
-        now = await store.select_now(self.tx)
+        now = await database.now(self.tx)
         if self.after is None and (change := offer.next_change(now)) is not None:
             seconds = (change - now).total_seconds()
             await timers.schedule(self.tx, SETTLE_OFFER, [offer.offer_id], seconds, self.cause)
 
     async def _terms(self, offer: Offer) -> Terms | None:
         try:
-            return offer.in_force(await store.select_now(self.tx)).terms
+            return offer.in_force(await database.now(self.tx)).terms
         except Rejected:  # none in force yet: the timer comes back
             return None
 

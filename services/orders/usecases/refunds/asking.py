@@ -20,7 +20,7 @@ from services.orders.usecases.refunds.telling import Approver
 from shared.contracts.event import Cause
 from shared.contracts.orders import RefundInspected
 from shared.contracts.values import OrderId, RefundId, SupplierOrderId
-from shared.kernel import outbox, timers
+from shared.kernel import database, outbox, timers
 from shared.kernel.database import Tx
 from shared.kernel.errors import Rejected
 from shared.kernel.ids import new_id
@@ -132,7 +132,7 @@ async def _approve(tx: Tx, asked: Sequence[Standing], by: Approver) -> list[Refu
     await store.move(tx, [(was.refund, now.refund) for was, now in zip(asked, agreed, strict=True)])
     after = [replace(each, refund=each.refund.to(_next(each.refund))) for each in agreed]
     await store.move(tx, [(was.refund, now.refund) for was, now in zip(agreed, after, strict=True)])
-    at = await store.now(tx)
+    at = await database.now(tx)
     told = [telling.approved(o.order, o.refund, at, by).at(o.refund.events, o.because) for o in after]
     await telling.note(tx, told)
     paid, followed = await fall_due(tx, [each for each in after if each.refund.state == "DUE"])
@@ -152,7 +152,7 @@ async def reject(tx: Tx, refund_id: RefundId, note: str, asker: Asker, because: 
     await store.move(tx, [(refund, rejected)])
     await timers.cancel(tx, APPROVE_REFUND, [refund_id])
     here = Standing(order, rejected, inherited(order, because))
-    told = telling.rejected(order, rejected, await store.now(tx), _speaker(asker)).at(rejected.events, here.because)
+    told = telling.rejected(order, rejected, await database.now(tx), _speaker(asker)).at(rejected.events, here.because)
     await telling.note(tx, [told])
     await outbox.append(tx, [told, *await _refused(tx, here)])
     return rejected
@@ -174,7 +174,7 @@ async def inspect(tx: Tx, found: Inspection, because: Cause) -> Refund:
     cause = inherited(order, because)
     looked = refund.to("INSPECTED").told()
     await store.move(tx, [(refund, looked)])
-    at = await store.now(tx)
+    at = await database.now(tx)
     told = telling.inspected(order, looked, at, accepted=found.accepted, damaged=found.damaged)
     here = Standing(order, looked, cause)
     if not found.accepted:

@@ -14,6 +14,7 @@ from services.orders.usecases.refunds import telling
 from services.orders.usecases.refunds.paying import Standing, send
 from shared.contracts.event import Cause
 from shared.contracts.values import RefundId, SupplierOrderId
+from shared.kernel import database
 from shared.kernel.database import Tx
 from shared.kernel.ids import new_id
 from shared.kernel.outbox import Told
@@ -65,7 +66,7 @@ async def _begin(tx: Tx, drafts: Sequence[Standing]) -> list[Told]:
         return []
     made = await store.insert(tx, [each.refund for each in drafts])
     new = [each for each in drafts if each.refund.refund_id in made]
-    at = await store.now(tx)
+    at = await database.now(tx)
     told = [telling.approved(o.order, o.refund, at, "rule").at(o.refund.events, o.because) for o in new]
     await telling.note(tx, told)
     _, submitted = await send(tx, new)

@@ -21,7 +21,7 @@ from services.orders.usecases.lifecycle import COMPLETE_ORDER
 from services.orders.usecases.refunds import telling
 from shared.contracts.event import Cause
 from shared.contracts.values import OrderId, RefundId
-from shared.kernel import timers
+from shared.kernel import database, timers
 from shared.kernel.database import Tx
 from shared.kernel.outbox import Told
 
@@ -84,7 +84,7 @@ async def submit(tx: Tx, due: Sequence[Standing]) -> list[tuple[Standing, Told]]
     """DUE or FAILED → SUBMITTED, with what to tell of each."""
     after = [replace(each, refund=each.refund.to("SUBMITTED").told()) for each in due]
     await store.move(tx, [(was.refund, now.refund) for was, now in zip(due, after, strict=True)])
-    at = await store.now(tx)
+    at = await database.now(tx)
     told = [telling.submitted(o.order, o.refund, at).at(o.refund.events, o.because) for o in after]
     await telling.note(tx, told)
     return list(zip(after, told, strict=True))
@@ -134,7 +134,7 @@ async def refunded(tx: Tx, here: Standing, paid_ref: str) -> list[Told]:
     """SUBMITTED → REFUNDED; the caller has booked it."""
     after = replace(here.refund.to("REFUNDED").told(), paid_ref=paid_ref)
     await store.move(tx, [(here.refund, after)])
-    told = telling.paid(here.order, after, await store.now(tx)).at(after.events, here.because)
+    told = telling.paid(here.order, after, await database.now(tx)).at(after.events, here.because)
     await telling.note(tx, [told])
     await end(tx, {here.order.order_id: here.because})
     return [told]
@@ -144,7 +144,7 @@ async def failed(tx: Tx, here: Standing, failure: str) -> list[Told]:
     """SUBMITTED or REFUNDED → FAILED: the money is still the buyer's."""
     after = here.refund.to("FAILED").told()
     await store.move(tx, [(here.refund, after)])
-    told = telling.failed(here.order, after, await store.now(tx), failure).at(after.events, here.because)
+    told = telling.failed(here.order, after, await database.now(tx), failure).at(after.events, here.because)
     await telling.note(tx, [told])
     return [told]
 
